@@ -1,0 +1,68 @@
+"""What a family declares about itself: plain data that every pass and the lowering read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Support(Enum):
+    """The set a draw lies in."""
+
+    REAL = "real"
+    POSITIVE = "positive"
+    NONNEGATIVE = "nonnegative"
+    UNIT_INTERVAL = "unit_interval"
+    BOOLEAN = "boolean"
+    CATEGORY = "category"
+    COUNT = "count"
+
+    @property
+    def is_discrete(self) -> bool:
+        return self in (Support.BOOLEAN, Support.CATEGORY, Support.COUNT)
+
+    def within(self, other: Support) -> bool:
+        """Whether every point of this set lies in `other`."""
+        return other is self or other in _SUPERSETS[self]
+
+
+_SUPERSETS: Mapping[Support, frozenset[Support]] = {
+    Support.REAL: frozenset(),
+    Support.NONNEGATIVE: frozenset({Support.REAL}),
+    Support.POSITIVE: frozenset({Support.NONNEGATIVE, Support.REAL}),
+    Support.UNIT_INTERVAL: frozenset({Support.POSITIVE, Support.NONNEGATIVE, Support.REAL}),
+    Support.BOOLEAN: frozenset({Support.COUNT}),
+    Support.CATEGORY: frozenset({Support.COUNT}),
+    Support.COUNT: frozenset(),
+}
+
+
+class Draw(Enum):
+    """How a draw can be differentiated with respect to the law's parameters."""
+
+    LOCATION_SCALE = "location-scale"
+    """By a smooth map of noise that has no parameters."""
+    IMPLICIT = "implicit"
+    """By implicit differentiation of the distribution function (Figurnov et al. 2018)."""
+    NONE = "none"
+    """Not at all: the draw is discrete, or its sampler's derivative is wrong."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """
+    The facts about one family of distributions.
+
+    `parameters` maps each parameter, in operand order, to the constraint it must satisfy (a name
+    of `numpyro.distributions.constraints`, elementwise over the broadcast batch shape).
+    `event_parameters` are those whose last axis is not a batch axis (category weights).
+    The log density is smooth in the parameters on their constraint sets, and in the value in the
+    interior of the support; a family for which that is wrong would have to say so here.
+    """
+
+    name: str
+    parameters: Mapping[str, str]
+    support: Support
+    draw: Draw
+    event_parameters: frozenset[str] = frozenset()

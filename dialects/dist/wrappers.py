@@ -1,0 +1,248 @@
+"""Laws made from laws: independent, expand, transformed, and laws known by functions alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import auto
+
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, SymbolRefAttr, TensorType, i64
+from xdsl.ir import Attribute, EnumAttribute, SSAValue
+from xdsl.irdl import (
+    BaseAttr,
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_attr_definition,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.parser import AttrParser
+from xdsl.printer import Printer
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.str_enum import StrEnum
+
+from relbo_ir.dialects.dist.families import FamilyOp, broadcast_shapes
+from relbo_ir.dialects.prob.types import LawType
+
+
+def law_of(value: SSAValue) -> LawType:
+    """The law type of a value; TypeError when it is not a law."""
+    if not isinstance(value.type, LawType):
+        raise TypeError(f"{value.type} is not a law")
+    return value.type
+
+
+@irdl_op_definition
+class IndependentOp(IRDLOperation):
+    """
+    The same draws, with the last `rank` batch axes joined to the event: densities are summed
+    over them.
+
+    ```mlir
+    %law = dist.independent %base {rank = 1 : i64} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>, event_rank = 1>
+    ```
+    """
+
+    name = "dist.independent"
+
+    base = operand_def(LawType)
+    rank = prop_def(IntegerAttr)
+    result = result_def(LawType)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$base attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, base: SSAValue, rank: int):
+        law = law_of(base)
+        super().__init__(
+            operands=[base],
+            result_types=[LawType(law.value, law.event_rank.data + rank)],
+            properties={"rank": IntegerAttr(rank, i64)},
+        )
+
+    def verify_(self) -> None:
+        base, law = law_of(self.base), self.result.type
+        if not isinstance(law, LawType):
+            return
+        if law.value != base.value or law.event_rank.data != base.event_rank.data + self.rank.value.data:
+            raise VerifyException(f"independent of rank {self.rank.value.data} does not make {law} of {base}")
+        if law.event_rank.data > len(law.value.get_shape()):
+            raise VerifyException(f"{base} has no {self.rank.value.data} batch axes")
+
+
+@irdl_op_definition
+class ExpandOp(IRDLOperation):
+    """
+    Independent copies: the batch becomes `shape`, to which the base's batch shape broadcasts.
+
+    ```mlir
+    %law = dist.expand %base {shape = array<i64: 100>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<100xf32>>
+    ```
+    """
+
+    name = "dist.expand"
+
+    base = operand_def(LawType)
+    shape = prop_def(DenseArrayBase)
+    result = result_def(LawType)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$base attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, base: SSAValue, shape: Sequence[int]):
+        law = law_of(base)
+        super().__init__(
+            operands=[base],
+            result_types=[self.law_type(law, tuple(shape))],
+            properties={"shape": DenseArrayBase.from_list(i64, list(shape))},
+        )
+
+    @staticmethod
+    def law_type(base: LawType, shape: tuple[int, ...]) -> LawType:
+        event = base.value.get_shape()[len(base.batch_shape) :]
+        return LawType(
+            TensorType(base.value.get_element_type(), shape + event), base.event_rank.data
+        )
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        return tuple(int(size) for size in self.shape.get_values())
+
+    def verify_(self) -> None:
+        base, shape = law_of(self.base), self.batch
+        try:
+            fits = broadcast_shapes(base.batch_shape, shape) == shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise VerifyException(f"the batch of {base} does not broadcast to {shape}")
+        if self.result.type != self.law_type(base, shape):
+            raise VerifyException(f"expand gives {self.law_type(base, shape)}")
+
+
+class Transform(StrEnum):
+    """A smooth increasing bijection of the reals (or the positive reals), applied elementwise."""
+
+    EXP = auto()
+    AFFINE = auto()
+    SIGMOID = auto()
+    SOFTPLUS = auto()
+
+
+@irdl_attr_definition
+class TransformAttr(EnumAttribute[Transform]):
+    """
+    An elementwise bijection: `exp`, `affine` (loc + scale·x, scale ≠ 0), `sigmoid`, `softplus`.
+
+    ```mlir
+    #dist.transform<exp>
+    ```
+    """
+
+    name = "dist.transform"
+
+    @classmethod
+    def parse_parameter(cls, parser: AttrParser) -> Transform:
+        with parser.in_angle_brackets():
+            return parser.parse_str_enum(Transform)
+
+    def print_parameter(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string(self.data.value)
+
+
+@irdl_op_definition
+class TransformedOp(IRDLOperation):
+    """
+    The law of T(x), x ~ base: log p(y) = log p_base(T⁻¹(y)) − log|T′(T⁻¹(y))|, the logarithm
+    summed over the event axes. `affine` takes loc and scale, which broadcast to the base's shape.
+
+    ```mlir
+    %law = dist.transformed %base {transform = #dist.transform<exp>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<f32>>
+    %law = dist.transformed %base, %loc, %scale {transform = #dist.transform<affine>} : (!prob.law<tensor<f32>>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+    ```
+    """
+
+    name = "dist.transformed"
+
+    base = operand_def(LawType)
+    arguments = var_operand_def(BaseAttr(TensorType))
+    transform = prop_def(TransformAttr)
+    result = result_def(LawType)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$base (`,` $arguments^)? attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, base: SSAValue, transform: Transform, arguments: Sequence[SSAValue] = ()):
+        super().__init__(
+            operands=[base, arguments],
+            result_types=[law_of(base)],
+            properties={"transform": TransformAttr(transform)},
+        )
+
+    def verify_(self) -> None:
+        law = law_of(self.base)
+        if self.result.type != law:
+            raise VerifyException(f"an elementwise transform of {law} has the type {law}")
+        wanted = 2 if self.transform.data is Transform.AFFINE else 0
+        if len(self.arguments) != wanted:
+            raise VerifyException(f"{self.transform.data} takes {wanted} arguments")
+        for argument in self.arguments:
+            if not isinstance(argument.type, TensorType):
+                continue
+            shape = law.value.get_shape()
+            try:
+                fits = broadcast_shapes(argument.type.get_shape(), shape) == shape
+            except ValueError:
+                fits = False
+            if not fits:
+                raise VerifyException(f"{argument.type} does not broadcast to {law.value}")
+
+
+@irdl_op_definition
+class OpaqueOp(IRDLOperation):
+    """
+    A law that is known by two functions alone: `sample(key, parameters...)` and
+    `log_prob(value, parameters...)`, both of the module. Analyses assume the worst of it.
+
+    ```mlir
+    %law = dist.opaque %a sample(@f_sample) log_prob(@f_log_prob) : (tensor<f32>) -> !prob.law<tensor<f32>>
+    ```
+    """
+
+    name = "dist.opaque"
+
+    parameters = var_operand_def(BaseAttr(TensorType))
+    sample = prop_def(SymbolRefAttr)
+    log_prob = prop_def(SymbolRefAttr)
+    result = result_def(LawType)
+    traits = traits_def(Pure())
+    assembly_format = (
+        "($parameters^)? `sample` `(` $sample `)` `log_prob` `(` $log_prob `)` attr-dict `:` "
+        "functional-type(operands, results)"
+    )
+
+    def __init__(self, parameters: Sequence[SSAValue], sample: str, log_prob: str, law: LawType):
+        super().__init__(
+            operands=[parameters],
+            result_types=[law],
+            properties={"sample": SymbolRefAttr(sample), "log_prob": SymbolRefAttr(log_prob)},
+        )
+
+
+LAWS = (FamilyOp, IndependentOp, ExpandOp, TransformedOp, OpaqueOp)
+
+
+def float_element(law: SSAValue) -> Attribute:
+    """The float type that a law's density has: that of its parameters."""
+    op = law.owner
+    for operand in getattr(op, "operands", ()):
+        if isinstance(operand.type, LawType):
+            return float_element(operand)
+        if isinstance(operand.type, TensorType):
+            return operand.type.get_element_type()
+    return law_of(law).value.get_element_type()

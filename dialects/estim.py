@@ -1,0 +1,220 @@
+"""The `estim` dialect: what weighs an addend, and how an estimator is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, TensorType, i64
+from xdsl.ir import Attribute, Block, Dialect, Region, SSAValue
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    BaseAttr,
+    IRDLOperation,
+    ParsePropInAttrDict,
+    VarConstraint,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    region_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+    var_result_def,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+
+from relbo_ir.dialects.prob.structure import (
+    YieldValueOp,
+    parse_differentiation,
+    print_differentiation,
+    verify_differentiation,
+)
+
+_tensor = BaseAttr(TensorType)
+_same = VarConstraint("SAME", _tensor)
+
+
+def _shape(value: SSAValue) -> tuple[int, ...]:
+    return value.type.get_shape() if isinstance(value.type, TensorType) else ()
+
+
+@irdl_op_definition
+class ScoreOp(IRDLOperation):
+    """
+    c·□(Σᵢ uᵢ) + Σᵢ bᵢ·(1 − □(uᵢ)), □(u) = exp(u − stop u): the value c, and the derivative of c
+    plus (c − baseline) times that of the upstream log densities uᵢ.
+
+    `maps` says, for each axis of each upstream, which axis of c it is aligned with, or −1: summed
+    over. `baselines` holds one value per upstream or none at all; a baseline has the shape of c
+    and must be independent of that upstream's draw given its parents. First derivatives only.
+
+    ```mlir
+    %r = estim.score %c upstream(%u, %v) {maps = [array<i64: 0>, array<i64: -1>]} : tensor<8xf32>, (tensor<8xf32>, tensor<3xf32>)
+    %s = estim.score %c upstream(%u) baselines(%b) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>) baselines (tensor<f32>)
+    ```
+    """
+
+    name = "estim.score"
+
+    cost = operand_def(_same)
+    upstream = var_operand_def(_tensor)
+    baselines = var_operand_def(_tensor)
+    maps = prop_def(ArrayAttr[DenseArrayBase])
+    result = result_def(_same)
+    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$cost `upstream` `(` $upstream `)` (`baselines` `(` $baselines^ `)`)? attr-dict `:` "
+        "type($cost) `,` `(` type($upstream) `)` (`baselines` `(` type($baselines)^ `)`)?"
+    )
+
+    def __init__(
+        self,
+        cost: SSAValue,
+        upstream: Sequence[SSAValue],
+        maps: Sequence[Sequence[int]],
+        baselines: Sequence[SSAValue] = (),
+    ):
+        super().__init__(
+            operands=[cost, upstream, baselines],
+            result_types=[cost.type],
+            properties={"maps": ArrayAttr([DenseArrayBase.from_list(i64, list(m)) for m in maps])},
+        )
+
+    @property
+    def axis_maps(self) -> list[tuple[int, ...]]:
+        """The maps as tuples of Python ints."""
+        return [tuple(int(k) for k in m.get_values()) for m in self.maps]
+
+    def verify_(self) -> None:
+        maps, cost = self.axis_maps, _shape(self.cost)
+        if len(maps) != len(self.upstream):
+            raise VerifyException(f"{len(maps)} maps for {len(self.upstream)} upstreams")
+        if len(self.baselines) not in (0, len(self.upstream)):
+            raise VerifyException("a baseline belongs to one upstream: give none, or one for each")
+        if any(b.type != self.cost.type for b in self.baselines):
+            raise VerifyException(f"a baseline has the type of its addend, {self.cost.type}")
+        for upstream, axes in zip(self.upstream, maps, strict=True):
+            shape = _shape(upstream)
+            if len(axes) != len(shape):
+                raise VerifyException(f"{axes} does not map the {len(shape)} axes of {upstream.type}")
+            used = [k for k in axes if k != -1]
+            if len(set(used)) != len(used):
+                raise VerifyException(f"{axes} maps two axes to one")
+            for n, k in zip(shape, axes, strict=True):
+                if k != -1 and not (0 <= k < len(cost) and cost[k] == n):
+                    raise VerifyException(f"an axis of size {n} is not axis {k} of {self.cost.type}")
+
+
+@irdl_op_definition
+class AttachOp(IRDLOperation):
+    """
+    c + h − stop h: the value of c with the derivative of h besides its own.
+
+    ```mlir
+    %r = estim.attach %c gradient_of %h : tensor<f32>
+    ```
+    """
+
+    name = "estim.attach"
+
+    value = operand_def(_same)
+    gradient_of = operand_def(_same)
+    result = result_def(_same)
+    traits = traits_def(Pure())
+    assembly_format = "$value `gradient_of` $gradient_of attr-dict `:` type($value)"
+
+    def __init__(self, value: SSAValue, gradient_of: SSAValue):
+        super().__init__(operands=[value, gradient_of], result_types=[value.type])
+
+
+@irdl_op_definition
+class ReplicateOp(IRDLOperation):
+    """
+    The mean of its region over particles 0 … size − 1; the block argument is the particle.
+
+    ```mlir
+    %m = estim.replicate {
+    ^bb0(%p: tensor<i32>):
+      prob.yield_value %s : tensor<f32>
+    } {size = 8 : i64} : tensor<f32>
+    ```
+    """
+
+    name = "estim.replicate"
+
+    size = prop_def(IntegerAttr)
+    result = result_def(_tensor)
+    body = region_def("single_block")
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$body attr-dict `:` type($result)"
+
+    def __init__(self, size: int, region: Region, result_type: Attribute):
+        super().__init__(
+            regions=[region],
+            result_types=[result_type],
+            properties={"size": IntegerAttr(size, i64)},
+        )
+
+    def verify_(self) -> None:
+        if self.size.value.data < 1:
+            raise VerifyException("estim.replicate needs one particle at least")
+        if len(self.body.block.args) != 1:
+            raise VerifyException("estim.replicate's region has one argument, the particle")
+
+
+@irdl_op_definition
+class ValueAndGradOp(IRDLOperation):
+    """
+    The value of its region and its derivative with respect to every operand, by automatic
+    differentiation: draws inside are functions of their keys.
+
+    ```mlir
+    %v, %d = estim.value_and_grad (%x_ = %x) : (tensor<3xf32>) -> (tensor<f32>, tensor<3xf32>) {
+      prob.yield_value %s : tensor<f32>
+    }
+    ```
+    """
+
+    name = "estim.value_and_grad"
+
+    operand_values = var_operand_def()
+    value = result_def(_tensor)
+    gradients = var_result_def()
+    body = region_def("single_block")
+    traits = traits_def(Pure())
+
+    def __init__(self, operands: Sequence[SSAValue], region: Region, value_type: Attribute):
+        super().__init__(
+            operands=[operands],
+            regions=[region],
+            result_types=[value_type, [operand.type for operand in operands]],
+        )
+
+    @property
+    def block(self) -> Block:
+        return self.body.block
+
+    @property
+    def terminator(self) -> YieldValueOp:
+        last = self.body.block.last_op
+        if not isinstance(last, YieldValueOp):
+            raise VerifyException(f"{self.name} must end in prob.yield_value")
+        return last
+
+    def verify_(self) -> None:
+        verify_differentiation(self, self.terminator)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ValueAndGradOp:
+        return parse_differentiation(cls, parser)
+
+    def print(self, printer: Printer) -> None:
+        print_differentiation(self, printer)
+
+
+Estim = Dialect("estim", [AttachOp, ReplicateOp, ScoreOp, ValueAndGradOp], [])

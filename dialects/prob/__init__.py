@@ -1,0 +1,100 @@
+"""The `prob` dialect: random choices and what is asked about them."""
+
+from xdsl.ir import Dialect
+
+from relbo_ir.dialects.name import NameAttr
+from relbo_ir.dialects.prob.choices import (
+    DeterministicOp,
+    FactorOp,
+    LogDensityOp,
+    ObserveOp,
+    SampleOp,
+    plates_attr,
+)
+from relbo_ir.dialects.prob.structure import (
+    ROLE,
+    ElboOp,
+    ExpectationOp,
+    FuncOp,
+    GradientOp,
+    PlateOp,
+    ReturnOp,
+    YieldOp,
+    YieldValueOp,
+)
+from relbo_ir.dialects.prob.types import (
+    ClosureAttr,
+    ConstraintAttr,
+    DataAttr,
+    DrawAttr,
+    How,
+    HowAttr,
+    LawType,
+    ParameterAttr,
+    PlateAxisAttr,
+    SeedAttr,
+    UnconstrainedAttr,
+)
+
+Prob = Dialect(
+    "prob",
+    [
+        DeterministicOp,
+        ElboOp,
+        ExpectationOp,
+        FactorOp,
+        FuncOp,
+        GradientOp,
+        LogDensityOp,
+        ObserveOp,
+        PlateOp,
+        ReturnOp,
+        SampleOp,
+        YieldOp,
+        YieldValueOp,
+    ],
+    [
+        ClosureAttr,
+        ConstraintAttr,
+        DataAttr,
+        DrawAttr,
+        HowAttr,
+        LawType,
+        NameAttr,
+        ParameterAttr,
+        PlateAxisAttr,
+        SeedAttr,
+        UnconstrainedAttr,
+    ],
+)
+
+__all__ = [
+    "ROLE",
+    "ClosureAttr",
+    "ConstraintAttr",
+    "DataAttr",
+    "DeterministicOp",
+    "DrawAttr",
+    "ElboOp",
+    "ExpectationOp",
+    "FactorOp",
+    "FuncOp",
+    "GradientOp",
+    "How",
+    "HowAttr",
+    "LawType",
+    "LogDensityOp",
+    "NameAttr",
+    "ObserveOp",
+    "ParameterAttr",
+    "PlateAxisAttr",
+    "PlateOp",
+    "Prob",
+    "ReturnOp",
+    "SampleOp",
+    "SeedAttr",
+    "UnconstrainedAttr",
+    "YieldOp",
+    "YieldValueOp",
+    "plates_attr",
+]

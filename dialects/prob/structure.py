@@ -1,0 +1,456 @@
+"""Functions, plates, expectations and gradients: what holds the choices together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FunctionType,
+    IntegerAttr,
+    StringAttr,
+    SymbolNameConstraint,
+    SymbolRefAttr,
+    TensorType,
+    i64,
+)
+from xdsl.dialects.utils import parse_func_op_like, print_func_op_like
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.irdl import (
+    BaseAttr,
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    opt_prop_def,
+    prop_def,
+    region_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+    var_result_def,
+)
+from xdsl.parser import Parser, UnresolvedOperand
+from xdsl.printer import Printer
+from xdsl.traits import (
+    HasParent,
+    IsolatedFromAbove,
+    IsTerminator,
+    Pure,
+    SymbolOpInterface,
+    SymbolTable,
+)
+from xdsl.utils.exceptions import VerifyException
+
+from relbo_ir.dialects.name import NameAttr
+from relbo_ir.dialects.prob.choices import SampleOp
+
+ROLE = "prob.role"
+
+
+def _return_operands(block: Block | None) -> tuple[SSAValue, ...] | None:
+    last = None if block is None else block.last_op
+    return tuple(last.operands) if isinstance(last, (ReturnOp, YieldValueOp)) else None
+
+
+@irdl_op_definition
+class FuncOp(IRDLOperation):
+    """
+    A model, a guide, or an objective. Every argument has a role (`prob.role`): a parameter with
+    its constraint, data, a closed-over constant, a draw, or the seed.
+
+    ```mlir
+    prob.func @guide(%ga: tensor<f32> {prob.role = #prob.parameter<#prob.name"ga", #prob.constraint<"positive">>}) {
+      prob.return
+    }
+    ```
+    """
+
+    name = "prob.func"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    function_type = prop_def(FunctionType)
+    arg_attrs = opt_prop_def(ArrayAttr[DictionaryAttr])
+    body = region_def("single_block")
+
+    traits = traits_def(IsolatedFromAbove(), SymbolOpInterface(), SymbolTable())
+
+    def __init__(
+        self,
+        name: str,
+        region: Region,
+        roles: Sequence[Attribute],
+        results: Sequence[Attribute] = (),
+    ):
+        inputs = [arg.type for arg in region.block.args]
+        super().__init__(
+            regions=[region],
+            properties={
+                "sym_name": StringAttr(name),
+                "function_type": FunctionType.from_lists(inputs, list(results)),
+                "arg_attrs": ArrayAttr([DictionaryAttr({ROLE: role}) for role in roles]),
+            },
+        )
+
+    @property
+    def roles(self) -> tuple[Attribute, ...]:
+        """The role of each argument, in order."""
+        if self.arg_attrs is None:
+            return ()
+        return tuple(attrs.data[ROLE] for attrs in self.arg_attrs)
+
+    def arguments(self, role: type[Attribute]) -> list[tuple[BlockArgument, Attribute]]:
+        """The arguments of one kind of role, in order, each with its role."""
+        pairs = zip(self.body.block.args, self.roles, strict=True)
+        return [(arg, attr) for arg, attr in pairs if isinstance(attr, role)]
+
+    def verify_(self) -> None:
+        args = self.body.block.args
+        if self.function_type.inputs.data != tuple(arg.type for arg in args):
+            raise VerifyException(f"@{self.sym_name.data}: arguments and function type differ")
+        attrs = () if self.arg_attrs is None else self.arg_attrs.data
+        if len(attrs) != len(args) or not all(ROLE in a.data for a in attrs):
+            raise VerifyException(f"@{self.sym_name.data}: every argument needs a {ROLE}")
+        returned = _return_operands(self.body.block)
+        if returned is not None and self.function_type.outputs.data != tuple(
+            value.type for value in returned
+        ):
+            raise VerifyException(f"@{self.sym_name.data}: returns other types than it declares")
+
+    @classmethod
+    def parse(cls, parser: Parser) -> FuncOp:
+        name, inputs, results, region, extra, arg_attrs, _ = parse_func_op_like(
+            parser, reserved_attr_names=("sym_name", "function_type", "arg_attrs")
+        )
+        op = cls.create(
+            regions=[region],
+            properties={
+                "sym_name": StringAttr(name),
+                "function_type": FunctionType.from_lists(list(inputs), list(results)),
+                "arg_attrs": ArrayAttr([]) if arg_attrs is None else arg_attrs,
+            },
+        )
+        if extra is not None:
+            op.attributes |= extra.data
+        return op
+
+    def print(self, printer: Printer) -> None:
+        print_func_op_like(
+            printer,
+            self.sym_name,
+            self.function_type,
+            self.body,
+            self.attributes,
+            arg_attrs=self.arg_attrs,
+            reserved_attr_names=("sym_name", "function_type", "arg_attrs"),
+        )
+
+
+@irdl_op_definition
+class ReturnOp(IRDLOperation):
+    """
+    Ends a `prob.func`.
+
+    ```mlir
+    prob.return %value, %gradient : tensor<f32>, tensor<f32>
+    ```
+    """
+
+    name = "prob.return"
+
+    values = var_operand_def()
+    traits = traits_def(IsTerminator(), HasParent(FuncOp))
+    assembly_format = "($values^ `:` type($values))? attr-dict"
+
+    def __init__(self, values: Sequence[SSAValue] = ()):
+        super().__init__(operands=[values])
+
+
+@irdl_op_definition
+class PlateOp(IRDLOperation):
+    """
+    Declares a plate: `size` conditionally independent copies along one batch axis. The
+    declaration is the user's; what is independent is read off the graph.
+
+    ```mlir
+    prob.plate @schools {size = 8 : i64}
+    ```
+    """
+
+    name = "prob.plate"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    size = prop_def(IntegerAttr)
+    traits = traits_def(SymbolOpInterface())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$sym_name attr-dict"
+
+    def __init__(self, name: str, size: int):
+        super().__init__(properties={"sym_name": StringAttr(name), "size": IntegerAttr(size, i64)})
+
+
+@irdl_op_definition
+class ElboOp(IRDLOperation):
+    """
+    Asks for E_q[log p(x, z) − log q(z)] of a model and a guide. Without a guide, the model's
+    choices name their guide in place.
+
+    ```mlir
+    prob.elbo @elbo model(@model) guide(@guide)
+    prob.elbo @elbo model(@both)
+    ```
+    """
+
+    name = "prob.elbo"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    model = prop_def(SymbolRefAttr)
+    guide = opt_prop_def(SymbolRefAttr)
+    traits = traits_def(SymbolOpInterface())
+    assembly_format = "$sym_name `model` `(` $model `)` (`guide` `(` $guide^ `)`)? attr-dict"
+
+    def __init__(self, name: str, model: str, guide: str | None):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(name),
+                "model": SymbolRefAttr(model),
+                "guide": None if guide is None else SymbolRefAttr(guide),
+            }
+        )
+
+
+@irdl_op_definition
+class YieldOp(IRDLOperation):
+    """
+    Hands out the named addends of an expectation; each is a tensor, all elements count.
+
+    ```mlir
+    prob.yield "z.prior" %lp, "z.entropy" %h : tensor<f32>, tensor<8xf32>
+    ```
+    """
+
+    name = "prob.yield"
+
+    addends = var_operand_def(BaseAttr(TensorType))
+    names = prop_def(ArrayAttr[NameAttr])
+    traits = traits_def(IsTerminator())
+
+    def __init__(self, names: Sequence[str], addends: Sequence[SSAValue]):
+        super().__init__(
+            operands=[addends], properties={"names": ArrayAttr([NameAttr(n) for n in names])}
+        )
+
+    def verify_(self) -> None:
+        names = [n.data for n in self.names]
+        if len(names) != len(self.addends):
+            raise VerifyException(f"{len(names)} names for {len(self.addends)} addends")
+        if twice := {n for n in names if names.count(n) > 1}:
+            raise VerifyException(f"two addends are named {sorted(twice)}")
+
+    @classmethod
+    def parse(cls, parser: Parser) -> YieldOp:
+        def pair() -> tuple[NameAttr, UnresolvedOperand]:
+            return NameAttr(NameAttr.parse_parameter(parser)), parser.parse_unresolved_operand()
+
+        pairs: list[tuple[NameAttr, UnresolvedOperand]] = []
+        values: Sequence[SSAValue] = ()
+        if parser.parse_optional_keyword("nothing") is None:
+            pairs = parser.parse_comma_separated_list(parser.Delimiter.NONE, pair)
+            parser.parse_punctuation(":")
+            types = parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
+            values = parser.resolve_operands([v for _, v in pairs], types, parser.pos)
+        attributes = parser.parse_optional_attr_dict()
+        return cls.create(
+            operands=values,
+            properties={"names": ArrayAttr([n for n, _ in pairs])},
+            attributes=attributes,
+        )
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        if not self.addends:
+            printer.print_string("nothing")
+        for i, (name, value) in enumerate(zip(self.names, self.addends, strict=True)):
+            printer.print_string(", " if i else "")
+            name.print_parameter(printer)
+            printer.print_string(" ")
+            printer.print_operand(value)
+        if self.addends:
+            printer.print_string(" : ")
+            printer.print_list([v.type for v in self.addends], printer.print_attribute)
+        printer.print_op_attributes(self.attributes)
+
+
+@irdl_op_definition
+class ExpectationOp(IRDLOperation):
+    """
+    E[Σ over all addends and all their elements] over the choices of the region. `Pure`: the
+    exact expectation is one number, so two equal ones merge.
+
+    ```mlir
+    %e = prob.expectation {
+      %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
+      %h = prob.log_density %p at %z : !prob.law<tensor<f32>> -> tensor<f32>
+      prob.yield "h" %h : tensor<f32>
+    } : tensor<f32>
+    ```
+    """
+
+    name = "prob.expectation"
+
+    result = result_def(BaseAttr(TensorType))
+    body = region_def("single_block")
+    traits = traits_def(Pure())
+    assembly_format = "$body attr-dict `:` type($result)"
+
+    def __init__(self, region: Region, result_type: Attribute):
+        super().__init__(regions=[region], result_types=[result_type])
+
+    @property
+    def terminator(self) -> YieldOp:
+        last = self.body.block.last_op
+        if not isinstance(last, YieldOp):
+            raise VerifyException("prob.expectation must end in prob.yield")
+        return last
+
+    def verify_(self) -> None:
+        _ = self.terminator
+        if self.body.block.args:
+            raise VerifyException("prob.expectation takes no block arguments")
+        seen: set[str] = set()
+        for op in self.body.walk():
+            if isinstance(op, SampleOp):
+                if op.site.data in seen:
+                    raise VerifyException(f'two choices are named "{op.site.data}"')
+                seen.add(op.site.data)
+
+
+@irdl_op_definition
+class YieldValueOp(IRDLOperation):
+    """
+    Ends a region that yields plain values.
+
+    ```mlir
+    prob.yield_value %e : tensor<f32>
+    ```
+    """
+
+    name = "prob.yield_value"
+
+    values = var_operand_def()
+    traits = traits_def(IsTerminator())
+    assembly_format = "$values `:` type($values) attr-dict"
+
+    def __init__(self, values: Sequence[SSAValue]):
+        super().__init__(operands=[values])
+
+
+@irdl_op_definition
+class GradientOp(IRDLOperation):
+    """
+    The value v of its region and ∂v/∂xᵢ for every operand xᵢ. The differentiated values are block
+    arguments: were they captured, CSE would change the derivative.
+
+    With choices that are `score` or `pathwise` inside, the derivative holds the draws of `score`
+    choices fixed, differentiates the draws of `pathwise` ones, and is that of the exact
+    expectation over the others; the operation denotes its mean over the fixed draws.
+
+    ```mlir
+    %value, %d = prob.gradient (%x_ = %x) : (tensor<3xf32>) -> (tensor<f32>, tensor<3xf32>) {
+      prob.yield_value %e : tensor<f32>
+    }
+    ```
+    """
+
+    name = "prob.gradient"
+
+    operand_values = var_operand_def()
+    value = result_def(BaseAttr(TensorType))
+    gradients = var_result_def()
+    body = region_def("single_block")
+    traits = traits_def(Pure())
+
+    def __init__(self, operands: Sequence[SSAValue], region: Region, value_type: Attribute):
+        super().__init__(
+            operands=[operands],
+            regions=[region],
+            result_types=[value_type, [operand.type for operand in operands]],
+        )
+
+    @property
+    def terminator(self) -> YieldValueOp:
+        last = self.body.block.last_op
+        if not isinstance(last, YieldValueOp):
+            raise VerifyException(f"{self.name} must end in prob.yield_value")
+        return last
+
+    def verify_(self) -> None:
+        verify_differentiation(self, self.terminator)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> GradientOp:
+        return parse_differentiation(cls, parser)
+
+    def print(self, printer: Printer) -> None:
+        print_differentiation(self, printer)
+
+
+def verify_differentiation(op: Operation, terminator: YieldValueOp) -> None:
+    """Checks what `prob.gradient` and `estim.value_and_grad` share: operands, arguments, types."""
+    types = tuple(operand.type for operand in op.operands)
+    if tuple(arg.type for arg in op.regions[0].block.args) != types:
+        raise VerifyException(f"{op.name}: block arguments and operands differ in type")
+    if tuple(result.type for result in op.results[1:]) != types:
+        raise VerifyException(f"{op.name}: gradients and operands differ in type")
+    if [value.type for value in terminator.values] != [op.results[0].type]:
+        raise VerifyException(f"{op.name}: yields other than its one value")
+
+
+_OpT = TypeVar("_OpT", bound=IRDLOperation)
+
+
+def parse_differentiation(cls: type[_OpT], parser: Parser) -> _OpT:
+    """Reads `(%x_ = %x, ...) : functional-type {region} attr-dict`."""
+    arguments: list[Parser.UnresolvedArgument] = []
+    operands: list[UnresolvedOperand] = []
+
+    def binding() -> None:
+        arguments.append(parser.parse_argument(expect_type=False))
+        parser.parse_punctuation("=")
+        operands.append(parser.parse_unresolved_operand())
+
+    position = parser.pos
+    parser.parse_comma_separated_list(parser.Delimiter.PAREN, binding)
+    parser.parse_punctuation(":")
+    function_type = parser.parse_function_type()
+    values = parser.resolve_operands(operands, function_type.inputs.data, position)
+    resolved = [a.resolve(t) for a, t in zip(arguments, function_type.inputs.data, strict=True)]
+    region = parser.parse_region(resolved)
+    attributes = parser.parse_optional_attr_dict()
+    return cls.create(
+        operands=values,
+        result_types=function_type.outputs.data,
+        regions=[region],
+        attributes=attributes,
+    )
+
+
+def print_differentiation(op: Operation, printer: Printer) -> None:
+    """Writes what `parse_differentiation` reads."""
+    block = op.regions[0].block
+    printer.print_string(" (")
+    for i, (arg, operand) in enumerate(zip(block.args, op.operands, strict=True)):
+        printer.print_string(", " if i else "")
+        printer.print_block_argument(arg, print_type=False)
+        printer.print_string(" = ")
+        printer.print_operand(operand)
+    printer.print_string(") : ")
+    printer.print_attribute(
+        FunctionType.from_lists([v.type for v in op.operands], [r.type for r in op.results])
+    )
+    printer.print_string(" ")
+    printer.print_region(op.regions[0], print_entry_block_args=False)
+    printer.print_op_attributes(op.attributes)
+
+

@@ -1,0 +1,269 @@
+"""The type of a law, and the small attributes that choices and arguments carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import auto
+
+from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntAttr, StringAttr, SymbolRefAttr, f64
+from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.ir import Attribute, EnumAttribute, ParametrizedAttribute
+from xdsl.ir import TypeAttribute
+from xdsl.irdl import irdl_attr_definition, param_def
+from xdsl.parser import AttrParser
+from xdsl.printer import Printer
+from xdsl.utils.str_enum import StrEnum
+
+from relbo_ir.dialects.name import NameAttr
+
+
+@irdl_attr_definition
+class LawType(ParametrizedAttribute, TypeAttribute):
+    """
+    A probability law of one tensor of random choices.
+
+    `value` is the type of a draw. Its last `event_rank` axes are one joint choice; the axes
+    before them are the batch, element by element independent given the law's parameters.
+
+    ```mlir
+    !prob.law<tensor<8xf32>>
+    !prob.law<tensor<8x3xf32>, event_rank = 1>
+    ```
+    """
+
+    name = "prob.law"
+
+    value: TensorType[Attribute] = param_def()
+    event_rank: IntAttr = param_def()
+
+    def __init__(self, value: TensorType[Attribute], event_rank: int | IntAttr = 0):
+        super().__init__(value, IntAttr(event_rank) if isinstance(event_rank, int) else event_rank)
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        shape = self.value.get_shape()
+        return shape[: len(shape) - self.event_rank.data]
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            value = parser.parse_type()
+            rank = 0
+            if parser.parse_optional_punctuation(","):
+                parser.parse_keyword("event_rank")
+                parser.parse_punctuation("=")
+                rank = parser.parse_integer(allow_boolean=False, allow_negative=False)
+        return [value, IntAttr(rank)]
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_attribute(self.value)
+            if self.event_rank.data:
+                printer.print_string(f", event_rank = {self.event_rank.data}")
+
+
+class How(StrEnum):
+    """How the gradient of the expectation over a choice is taken."""
+
+    EXACT = auto()
+    SCORE = auto()
+    PATHWISE = auto()
+    ENUMERATED = auto()
+
+
+@irdl_attr_definition
+class HowAttr(EnumAttribute[How]):
+    """
+    The treatment of a choice: `exact` (undecided: the derivative of the exact expectation),
+    `score` (draw held fixed), `pathwise` (draw differentiated), `enumerated` (summed out).
+
+    ```mlir
+    #prob.how<score>
+    ```
+    """
+
+    name = "prob.how"
+
+    @classmethod
+    def parse_parameter(cls, parser: AttrParser) -> How:
+        with parser.in_angle_brackets():
+            return parser.parse_str_enum(How)
+
+    def print_parameter(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string(self.data.value)
+
+
+@irdl_attr_definition
+class PlateAxisAttr(ParametrizedAttribute):
+    """
+    The batch axis `axis` (negative, from the right of the batch shape) of a choice is the plate's.
+
+    ```mlir
+    #prob.plate_axis<@N, -1>
+    ```
+    """
+
+    name = "prob.plate_axis"
+
+    plate: SymbolRefAttr = param_def()
+    axis: IntAttr = param_def()
+
+    def __init__(self, plate: str | SymbolRefAttr, axis: int | IntAttr):
+        super().__init__(
+            SymbolRefAttr(plate) if isinstance(plate, str) else plate,
+            IntAttr(axis) if isinstance(axis, int) else axis,
+        )
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            plate = parser.parse_symbol_name()
+            parser.parse_punctuation(",")
+            axis = parser.parse_integer(allow_boolean=False)
+        return [SymbolRefAttr(plate), IntAttr(axis)]
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_attribute(self.plate)
+            printer.print_string(f", {self.axis.data}")
+
+
+@irdl_attr_definition
+class ConstraintAttr(ParametrizedAttribute):
+    """
+    The set that a parameter must lie in: a name of `numpyro.distributions.constraints`, with
+    bounds where the constraint has some.
+
+    ```mlir
+    #prob.constraint<"positive">
+    #prob.constraint<"interval", [0.0 : f64, 2.0 : f64]>
+    ```
+    """
+
+    name = "prob.constraint"
+
+    constraint: StringAttr = param_def()
+    bounds: ArrayAttr[FloatAttr[AnyFloat]] = param_def()
+
+    def __init__(
+        self,
+        constraint: str | StringAttr,
+        bounds: Sequence[float] | ArrayAttr[FloatAttr[AnyFloat]] = (),
+    ):
+        super().__init__(
+            StringAttr(constraint) if isinstance(constraint, str) else constraint,
+            bounds
+            if isinstance(bounds, ArrayAttr)
+            else ArrayAttr[FloatAttr[AnyFloat]]([FloatAttr(b, f64) for b in bounds]),
+        )
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        bounds: list[Attribute] = []
+        with parser.in_angle_brackets():
+            constraint = parser.parse_str_literal()
+            if parser.parse_optional_punctuation(","):
+                bounds = parser.parse_comma_separated_list(
+                    parser.Delimiter.SQUARE, parser.parse_attribute
+                )
+        return [StringAttr(constraint), ArrayAttr(bounds)]
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string_literal(self.constraint.data)
+            if self.bounds.data:
+                printer.print_string(", ")
+                printer.print_attribute(self.bounds)
+
+
+@irdl_attr_definition
+class ParameterAttr(ParametrizedAttribute):
+    """
+    An argument that is a variational parameter, in constrained space.
+
+    ```mlir
+    #prob.parameter<#prob.name"ga", #prob.constraint<"positive">>
+    ```
+    """
+
+    name = "prob.parameter"
+
+    parameter: NameAttr = param_def()
+    constraint: ConstraintAttr = param_def()
+
+
+@irdl_attr_definition
+class UnconstrainedAttr(ParametrizedAttribute):
+    """
+    An argument that is a variational parameter, as its unconstrained coordinates; `constraint`
+    is the set that its bijection maps to.
+
+    ```mlir
+    #prob.unconstrained<#prob.name"ga", #prob.constraint<"positive">>
+    ```
+    """
+
+    name = "prob.unconstrained"
+
+    parameter: NameAttr = param_def()
+    constraint: ConstraintAttr = param_def()
+
+
+@irdl_attr_definition
+class DataAttr(ParametrizedAttribute):
+    """
+    An argument that is data: an array that the user passes, named by its place in the call.
+
+    ```mlir
+    #prob.data<#prob.name"y">
+    ```
+    """
+
+    name = "prob.data"
+
+    argument: NameAttr = param_def()
+
+
+@irdl_attr_definition
+class ClosureAttr(ParametrizedAttribute):
+    """
+    An argument that is constant: the `index`-th array that the model or the guide closes over.
+
+    ```mlir
+    #prob.closure<#prob.name"model", #builtin.int<0>>
+    ```
+    """
+
+    name = "prob.closure"
+
+    function: NameAttr = param_def()
+    index: IntAttr = param_def()
+
+
+@irdl_attr_definition
+class DrawAttr(ParametrizedAttribute):
+    """
+    An argument that is the noise of a choice, put there by `relbo-externalize-draws`.
+
+    ```mlir
+    #prob.draw<#prob.name"z">
+    ```
+    """
+
+    name = "prob.draw"
+
+    site: NameAttr = param_def()
+
+
+@irdl_attr_definition
+class SeedAttr(ParametrizedAttribute):
+    """
+    An argument that is the program's random key.
+
+    ```mlir
+    #prob.seed
+    ```
+    """
+
+    name = "prob.seed"

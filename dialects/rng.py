@@ -1,0 +1,307 @@
+"""The `rng` dialect: keys and draws that have no gradient treatment left to decide."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import ArrayAttr, TensorType
+from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue, TypeAttribute
+from xdsl.irdl import (
+    BaseAttr,
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_attr_definition,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+
+from relbo_ir.dialects.name import NameAttr
+
+_tensor = BaseAttr(TensorType)
+
+
+@irdl_attr_definition
+class KeyType(ParametrizedAttribute, TypeAttribute):
+    """
+    A random key. Draws are functions of their key: `Pure`, and reproducible.
+
+    ```mlir
+    !rng.key
+    ```
+    """
+
+    name = "rng.key"
+
+
+def stable_hash(name: str) -> int:
+    """A 32-bit FNV-1a hash of the name's UTF-8 bytes: the same on every machine and run."""
+    state = 0x811C9DC5
+    for byte in name.encode("utf-8"):
+        state = ((state ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return state
+
+
+@irdl_op_definition
+class SiteKeysOp(IRDLOperation):
+    """
+    One key per site: the program's key folded with a stable hash of the site's name, so that
+    passes and their order do not change a site's draws. Two names of one hash are refused.
+
+    ```mlir
+    %k = rng.site_keys %key {sites = [#prob.name"a", #prob.name"b"]} : tensor<2x!rng.key>
+    ```
+    """
+
+    name = "rng.site_keys"
+
+    key = operand_def(KeyType)
+    sites = prop_def(ArrayAttr[NameAttr])
+    result = result_def(_tensor)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$key attr-dict `:` type($result)"
+
+    def __init__(self, key: SSAValue, sites: Sequence[str]):
+        super().__init__(
+            operands=[key],
+            result_types=[TensorType(KeyType(), [len(sites)])],
+            properties={"sites": ArrayAttr([NameAttr(s) for s in sites])},
+        )
+
+    def verify_(self) -> None:
+        names = [n.data for n in self.sites]
+        if len({stable_hash(n) for n in names}) != len(names):
+            raise VerifyException(f"two of the sites {names} have one hash; rename one of them")
+        if self.result.type != TensorType(KeyType(), [len(names)]):
+            raise VerifyException(f"{len(names)} sites have {len(names)} keys")
+
+
+@irdl_op_definition
+class ParticleKeyOp(IRDLOperation):
+    """
+    The program's key of one particle.
+
+    ```mlir
+    %k = rng.particle_key %key, %p : tensor<i32>
+    ```
+    """
+
+    name = "rng.particle_key"
+
+    key = operand_def(KeyType)
+    particle = operand_def(_tensor)
+    result = result_def(KeyType)
+    traits = traits_def(Pure())
+    assembly_format = "$key `,` $particle attr-dict `:` type($particle)"
+
+    def __init__(self, key: SSAValue, particle: SSAValue):
+        super().__init__(operands=[key, particle], result_types=[KeyType()])
+
+
+class DrawOp(IRDLOperation, ABC):
+    """
+    Draws for a group of sites of one kind: axis 0 of the result is the axis of `keys`, and row k
+    is the draw of key k alone (grouping changes no bit).
+    """
+
+    keys = operand_def(_tensor)
+    result = result_def(_tensor)
+    traits = traits_def(Pure())
+
+    def verify_(self) -> None:
+        keys, result = self.keys.type, self.result.type
+        if not isinstance(keys, TensorType) or not isinstance(result, TensorType):
+            return
+        if keys.get_element_type() != KeyType() or len(keys.get_shape()) != 1:
+            raise VerifyException(f"{self.name} takes a vector of keys, not {keys}")
+        if result.get_shape()[:1] != keys.get_shape():
+            raise VerifyException(f"{self.name}: {keys} and {result} differ in their first axis")
+
+
+class NoiseOp(DrawOp, ABC):
+    """Draws without parameters."""
+
+    assembly_format = "$keys attr-dict `:` type($keys) `->` type($result)"
+
+    def __init__(self, keys: SSAValue, element: Attribute, shape: Sequence[int]):
+        count = keys.type.get_shape() if isinstance(keys.type, TensorType) else ()
+        super().__init__(operands=[keys], result_types=[TensorType(element, [*count, *shape])])
+
+
+class ShapedDrawOp(DrawOp, ABC):
+    """Draws with parameters of the result's shape (categories: with one more axis)."""
+
+    @staticmethod
+    def batch(keys: SSAValue, draw: Attribute) -> TensorType[Attribute]:
+        """The type of a stack of draws of that type, one per key."""
+        if not isinstance(draw, TensorType) or not isinstance(keys.type, TensorType):
+            raise TypeError(f"{draw} is not a tensor")
+        return TensorType(draw.get_element_type(), [*keys.type.get_shape(), *draw.get_shape()])
+
+
+@irdl_op_definition
+class NormalNoiseOp(NoiseOp):
+    """
+    Standard normal draws.
+
+    ```mlir
+    %e = rng.normal %k : tensor<2x!rng.key> -> tensor<2x8xf32>
+    ```
+    """
+
+    name = "rng.normal"
+
+
+@irdl_op_definition
+class CauchyNoiseOp(NoiseOp):
+    """
+    Standard Cauchy draws.
+
+    ```mlir
+    %e = rng.cauchy %k : tensor<1x!rng.key> -> tensor<1xf32>
+    ```
+    """
+
+    name = "rng.cauchy"
+
+
+@irdl_op_definition
+class UniformNoiseOp(NoiseOp):
+    """
+    Uniform draws in [0, 1).
+
+    ```mlir
+    %e = rng.uniform %k : tensor<1x!rng.key> -> tensor<1xf32>
+    ```
+    """
+
+    name = "rng.uniform"
+
+
+@irdl_op_definition
+class GammaDrawOp(ShapedDrawOp):
+    """
+    Gamma draws of rate 1, differentiable in the concentration implicitly. One key.
+
+    ```mlir
+    %g = rng.gamma %k, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
+    ```
+    """
+
+    name = "rng.gamma"
+    concentration = operand_def(_tensor)
+    assembly_format = "$keys `,` $concentration attr-dict `:` type($keys) `,` type($concentration) `->` type($result)"
+
+    def __init__(self, keys: SSAValue, concentration: SSAValue):
+        super().__init__(
+            operands=[keys, concentration], result_types=[self.batch(keys, concentration.type)]
+        )
+
+
+@irdl_op_definition
+class BetaDrawOp(ShapedDrawOp):
+    """
+    Beta draws, differentiable in both parameters implicitly. One key.
+
+    ```mlir
+    %g = rng.beta %k, %a, %b : tensor<1x!rng.key>, tensor<f32>, tensor<f32> -> tensor<1xf32>
+    ```
+    """
+
+    name = "rng.beta"
+    concentration1 = operand_def(_tensor)
+    concentration0 = operand_def(_tensor)
+    assembly_format = (
+        "$keys `,` $concentration1 `,` $concentration0 attr-dict `:` type($keys) `,` "
+        "type($concentration1) `,` type($concentration0) `->` type($result)"
+    )
+
+    def __init__(self, keys: SSAValue, concentration1: SSAValue, concentration0: SSAValue):
+        super().__init__(
+            operands=[keys, concentration1, concentration0],
+            result_types=[self.batch(keys, concentration1.type)],
+        )
+
+
+@irdl_op_definition
+class PoissonDrawOp(ShapedDrawOp):
+    """
+    Poisson draws. One key.
+
+    ```mlir
+    %n = rng.poisson %k, %rate : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xi32>
+    ```
+    """
+
+    name = "rng.poisson"
+    rate = operand_def(_tensor)
+    assembly_format = "$keys `,` $rate attr-dict `:` type($keys) `,` type($rate) `->` type($result)"
+
+    def __init__(self, keys: SSAValue, rate: SSAValue, element: Attribute):
+        shape = rate.type.get_shape() if isinstance(rate.type, TensorType) else ()
+        super().__init__(
+            operands=[keys, rate], result_types=[self.batch(keys, TensorType(element, shape))]
+        )
+
+
+@irdl_op_definition
+class CategoricalDrawOp(ShapedDrawOp):
+    """
+    Categories by unnormalised log weights on the last axis. One key.
+
+    ```mlir
+    %n = rng.categorical %k, %w : tensor<1x!rng.key>, tensor<8x3xf32> -> tensor<1x8xi32>
+    ```
+    """
+
+    name = "rng.categorical"
+    logits = operand_def(_tensor)
+    assembly_format = "$keys `,` $logits attr-dict `:` type($keys) `,` type($logits) `->` type($result)"
+
+    def __init__(self, keys: SSAValue, logits: SSAValue, element: Attribute):
+        shape = logits.type.get_shape()[:-1] if isinstance(logits.type, TensorType) else ()
+        super().__init__(
+            operands=[keys, logits], result_types=[self.batch(keys, TensorType(element, shape))]
+        )
+
+
+@irdl_op_definition
+class WaldDrawOp(ShapedDrawOp):
+    """
+    Inverse Gaussian draws of concentration 1. Its derivative is wrong: stop it. One key.
+
+    ```mlir
+    %w = rng.wald %k, %m : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
+    ```
+    """
+
+    name = "rng.wald"
+    mean = operand_def(_tensor)
+    assembly_format = "$keys `,` $mean attr-dict `:` type($keys) `,` type($mean) `->` type($result)"
+
+    def __init__(self, keys: SSAValue, mean: SSAValue):
+        super().__init__(operands=[keys, mean], result_types=[self.batch(keys, mean.type)])
+
+
+Rng = Dialect(
+    "rng",
+    [
+        BetaDrawOp,
+        CategoricalDrawOp,
+        CauchyNoiseOp,
+        GammaDrawOp,
+        NormalNoiseOp,
+        ParticleKeyOp,
+        PoissonDrawOp,
+        SiteKeysOp,
+        UniformNoiseOp,
+        WaldDrawOp,
+    ],
+    [KeyType],
+)
