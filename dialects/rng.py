@@ -83,6 +83,31 @@ class SiteKeysOp(IRDLOperation):
 
 
 @irdl_op_definition
+class SiteKeyOp(IRDLOperation):
+    """
+    The key of one site, as a single key.
+
+    ```mlir
+    %k = rng.site_key %key {site = #prob.name"z"}
+    ```
+    """
+
+    name = "rng.site_key"
+
+    key = operand_def(KeyType)
+    site = prop_def(NameAttr)
+    result = result_def(KeyType)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$key attr-dict"
+
+    def __init__(self, key: SSAValue, site: str):
+        super().__init__(
+            operands=[key], result_types=[KeyType()], properties={"site": NameAttr(site)}
+        )
+
+
+@irdl_op_definition
 class ParticleKeyOp(IRDLOperation):
     """
     The program's key of one particle.
@@ -185,47 +210,26 @@ class UniformNoiseOp(NoiseOp):
 
 
 @irdl_op_definition
-class GammaDrawOp(ShapedDrawOp):
+class LogGammaDrawOp(ShapedDrawOp):
     """
-    Gamma draws of rate 1, differentiable in the concentration implicitly. One key.
+    Logarithms of Gamma draws of rate 1, differentiable in the concentration implicitly; in the
+    logarithm because draws of a small concentration underflow. One key.
 
     ```mlir
-    %g = rng.gamma %k, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
+    %g = rng.log_gamma %k, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
     ```
     """
 
-    name = "rng.gamma"
+    name = "rng.log_gamma"
     concentration = operand_def(_tensor)
-    assembly_format = "$keys `,` $concentration attr-dict `:` type($keys) `,` type($concentration) `->` type($result)"
+    assembly_format = (
+        "$keys `,` $concentration attr-dict `:` type($keys) `,` type($concentration) `->` "
+        "type($result)"
+    )
 
     def __init__(self, keys: SSAValue, concentration: SSAValue):
         super().__init__(
             operands=[keys, concentration], result_types=[self.batch(keys, concentration.type)]
-        )
-
-
-@irdl_op_definition
-class BetaDrawOp(ShapedDrawOp):
-    """
-    Beta draws, differentiable in both parameters implicitly. One key.
-
-    ```mlir
-    %g = rng.beta %k, %a, %b : tensor<1x!rng.key>, tensor<f32>, tensor<f32> -> tensor<1xf32>
-    ```
-    """
-
-    name = "rng.beta"
-    concentration1 = operand_def(_tensor)
-    concentration0 = operand_def(_tensor)
-    assembly_format = (
-        "$keys `,` $concentration1 `,` $concentration0 attr-dict `:` type($keys) `,` "
-        "type($concentration1) `,` type($concentration0) `->` type($result)"
-    )
-
-    def __init__(self, keys: SSAValue, concentration1: SSAValue, concentration0: SSAValue):
-        super().__init__(
-            operands=[keys, concentration1, concentration0],
-            result_types=[self.batch(keys, concentration1.type)],
         )
 
 
@@ -292,13 +296,13 @@ class WaldDrawOp(ShapedDrawOp):
 Rng = Dialect(
     "rng",
     [
-        BetaDrawOp,
         CategoricalDrawOp,
         CauchyNoiseOp,
-        GammaDrawOp,
+        LogGammaDrawOp,
         NormalNoiseOp,
         ParticleKeyOp,
         PoissonDrawOp,
+        SiteKeyOp,
         SiteKeysOp,
         UniformNoiseOp,
         WaldDrawOp,

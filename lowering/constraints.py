@@ -1,0 +1,101 @@
+"""Constraints: NumPyro's objects as attributes, and back; bijections from unconstrained space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from numpyro.distributions import constraints
+from numpyro.distributions.transforms import biject_to
+
+from relbo_ir.dialects.errors import ModelError, UnsupportedError
+from relbo_ir.dialects.prob import ConstraintAttr
+
+_PLAIN = (
+    "real",
+    "positive",
+    "nonnegative",
+    "unit_interval",
+    "simplex",
+    "softplus_positive",
+    "real_vector",
+    "real_matrix",
+    "ordered_vector",
+    "positive_ordered_vector",
+    "lower_cholesky",
+    "softplus_lower_cholesky",
+    "scaled_unit_lower_cholesky",
+    "corr_cholesky",
+    "corr_matrix",
+    "positive_definite",
+    "zero_sum",
+)
+_BOUNDED: dict[str, tuple[str, ...]] = {
+    "interval": ("lower_bound", "upper_bound"),
+    "greater_than": ("lower_bound",),
+    "greater_than_eq": ("lower_bound",),
+    "less_than": ("upper_bound",),
+    "less_than_eq": ("upper_bound",),
+}
+
+
+def constraint_attr(constraint: Any, parameter: str) -> ConstraintAttr:
+    """A NumPyro constraint as an attribute."""
+    while type(constraint) is constraints.independent:
+        constraint = constraint.base_constraint
+    for name in _PLAIN:
+        if constraint is getattr(constraints, name):
+            return ConstraintAttr(name)
+    for name, fields in _BOUNDED.items():
+        if type(constraint) is getattr(constraints, name):
+            bounds = [np.asarray(getattr(constraint, field)) for field in fields]
+            if any(b.size != 1 for b in bounds):
+                raise UnsupportedError(
+                    f'parameter "{parameter}" has bounds that are arrays',
+                    "give each bound as a number, or scale a parameter in the unit interval",
+                    site=parameter,
+                )
+            return ConstraintAttr(name, [float(b.reshape(())) for b in bounds])
+    raise UnsupportedError(
+        f'parameter "{parameter}" has the constraint {constraint}, which is not supported',
+        f"use one of {', '.join((*_PLAIN, *_BOUNDED))}",
+        site=parameter,
+    )
+
+
+def constraint_object(attr: ConstraintAttr) -> Any:
+    """The NumPyro constraint of an attribute; ModelError for a name that is none."""
+    name, bounds = attr.constraint.data, [float(b.value.data) for b in attr.bounds]
+    if name in _PLAIN and not bounds:
+        return getattr(constraints, name)
+    if name in _BOUNDED and len(bounds) == len(_BOUNDED[name]):
+        return getattr(constraints, name)(*bounds)
+    raise ModelError(
+        f"{attr} is no constraint",
+        f"use one of {', '.join((*_PLAIN, *_BOUNDED))}, with its bounds",
+    )
+
+
+def bijection(attr: ConstraintAttr) -> Any:
+    """The NumPyro transform from unconstrained coordinates to the constrained set."""
+    return biject_to(constraint_object(attr))
+
+
+def unconstrained_shape(attr: ConstraintAttr, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the unconstrained coordinates of a parameter of that shape."""
+    return tuple(bijection(attr).inverse_shape(shape))
+
+
+def to_unconstrained(attr: ConstraintAttr, value: Any, parameter: str) -> jax.Array:
+    """The unconstrained coordinates of a parameter's value; ModelError where it is outside."""
+    constraint = constraint_object(attr)
+    array = jax.numpy.asarray(value)
+    if not bool(np.all(np.asarray(constraint(array)))) or bool(np.any(np.isnan(array))):
+        raise ModelError(
+            f'parameter "{parameter}" is {np.array2string(np.asarray(value), threshold=8)}, '
+            f"outside its constraint {attr.constraint.data}",
+            "start it inside the constraint, or declare the constraint that it satisfies",
+            site=parameter,
+        )
+    return bijection(attr).inv(array)

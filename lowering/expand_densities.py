@@ -1,0 +1,131 @@
+"""Log densities become tensor math."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.builder import InsertPoint
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.func import CallOp
+from xdsl.ir import Attribute, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+
+from relbo_ir.dialects import dist, prob
+from relbo_ir.dialects.dist import Transform
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.lowering.densities import DENSITIES, categorical
+from relbo_ir.passes.expressions import Expression, Writer
+
+
+@dataclass(frozen=True)
+class ExpandDensitiesPass(ModulePass):
+    """
+    Writes every log density as `lax` ops, in the stable form that its family declares; the program
+    stays an expectation.
+
+    Lemma: the definition of each density, and the change of variables for `transformed`. A law
+    that is opaque is scored by its own function.
+
+    Options: none.
+
+    ```mlir
+    %l = prob.log_density %q at %x : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
+    ```
+
+    yields, for a `dist.normal %loc, %scale`,
+
+    ```mlir
+    %0 = lax.sub %x, %loc : tensor<f32>
+    %z = lax.div %0, %scale : tensor<f32>
+    ...
+    ```
+    """
+
+    name = "relbo-expand-densities"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        PatternRewriteWalker(ExpandDensity(), apply_recursively=False).rewrite_module(op)
+
+
+class ExpandDensity(RewritePattern):
+    """log_density(law, x) = the law's declared formula at x."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: prob.LogDensityOp, rewriter: PatternRewriter, /) -> None:
+        if not isinstance(op.result.type, TensorType):
+            return
+        w = Writer(InsertPoint.before(op))
+        last = op.prev_op
+        element = op.result.type.get_element_type()
+        x = w.convert(w.expression(op.value), element)
+        result = w.broadcast(_density(w, op, op.law, x, element), op.result.type.get_shape())
+        result.value.name_hint = op.result.name_hint
+        new = op.prev_op
+        while new is not None and new is not last:
+            new.location = op.location
+            new = new.prev_op
+        rewriter.replace(op, [], [result.value])
+
+
+def _density(
+    w: Writer, op: prob.LogDensityOp, law: SSAValue, x: Expression, element: Attribute
+) -> Expression:
+    match law.owner:
+        case dist.CategoricalOp() as family:
+            return categorical(w, x, w.expression(family.probs), logits=False)
+        case dist.CategoricalLogitsOp() as family:
+            return categorical(w, x, w.expression(family.logits), logits=True)
+        case dist.FamilyOp() as family:
+            parameters = [w.expression(p) for p in family.operands]
+            return DENSITIES[type(family)](w, x, *parameters)
+        case dist.IndependentOp() as wrapper:
+            base = dist.law_of(wrapper.base)
+            inner = _density(w, op, wrapper.base, x, element)
+            inner = w.broadcast(inner, _batch_of_value(x, base))
+            rank = wrapper.rank.value.data
+            axes = range(len(inner.shape) - rank, len(inner.shape))
+            return w.sum(inner, axes)
+        case dist.ExpandOp() as wrapper:
+            return _density(w, op, wrapper.base, x, element)
+        case dist.TransformedOp() as wrapper:
+            return _transformed(w, op, wrapper, x, element)
+        case dist.OpaqueOp() as opaque:
+            call = CallOp(opaque.log_prob, [x.value, *opaque.parameters], [op.result.type])
+            return w.expression(w.insert(call))
+        case _:
+            raise PassError.at(op, "the law is made by no dist op", "score a law of the dist dialect")
+
+
+def _batch_of_value(x: Expression, base: prob.LawType) -> tuple[int, ...]:
+    return x.shape[: len(x.shape) - base.event_rank.data]
+
+
+def _transformed(
+    w: Writer, op: prob.LogDensityOp, law: dist.TransformedOp, y: Expression, element: Attribute
+) -> Expression:
+    match law.transform.data:
+        case Transform.EXP:
+            x = w.apply("log", y)
+            log_slope = x
+        case Transform.SIGMOID:
+            log_y, log_not = w.apply("log", y), w.apply("log1p", -y)
+            x = log_y - log_not
+            log_slope = log_y + log_not
+        case Transform.SOFTPLUS:
+            log_slope = w.apply("log", -w.apply("expm1", -y))
+            x = y + log_slope
+        case Transform.AFFINE:
+            loc, scale = (w.expression(a) for a in law.arguments)
+            x = (y - loc) / scale
+            log_slope = w.broadcast(w.apply("log", w.apply("abs", scale)), y.shape)
+    event_rank = dist.law_of(law.base).event_rank.data
+    rank = len(y.shape)
+    correction = w.sum(log_slope, range(rank - event_rank, rank))
+    return _density(w, op, law.base, x, element) - correction

@@ -1,0 +1,446 @@
+"""How each JAX primitive is written in `lax`; None means: not in a form we know, so `lax.bind`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+from jax import lax as jlax
+from xdsl.dialects.builtin import ArrayAttr, BoolAttr, StringAttr, SymbolRefAttr, TensorType
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from relbo_ir.dialects import lax
+from relbo_ir.dialects.lax import integer, ints
+from relbo_ir.lowering.types import element_type, ir_type, literal
+
+if TYPE_CHECKING:
+    from relbo_ir.lowering.import_jaxpr import Importer
+
+Built = Operation | Sequence[SSAValue] | None
+Rule = Callable[["Importer", Any, list[SSAValue]], Built]
+
+RULES: dict[str, Rule] = {}
+
+_WITHOUT_MEANING = {"sharding", "out_sharding", "accuracy", "weak_type", "out_dtype"}
+"""Parameters that do not change values where they are None or False."""
+
+_ELEMENTWISE = {name: name for name in lax.ELEMENTWISE} | {
+    "not": "logical_not",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+    "copy_p": "copy",
+    "add_any": "add",
+}
+_OURS_ALONE = {"softplus", "logaddexp", "xlogy", "xlog1py", "betaln", "round_half_even"}
+_OURS_ALONE |= {"round_half_away", "logical_not", "logical_and", "logical_or", "logical_xor"}
+
+
+def known(params: dict[str, Any], *names: str) -> bool:
+    """Whether every parameter is one of the names, or one without meaning here."""
+    return all(
+        key in names or (key in _WITHOUT_MEANING and (value is None or value is False))
+        for key, value in params.items()
+    )
+
+
+def rule(name: str) -> Callable[[Rule], Rule]:
+    """Registers the rule of a primitive."""
+
+    def register(function: Rule) -> Rule:
+        RULES[name] = function
+        return function
+
+    return register
+
+
+def like(importer: Importer, value: SSAValue, shape: Sequence[int]) -> SSAValue:
+    """
+    An operand beside operands of that shape: rank 0, or of the same rank with axes of size 1,
+    is broadcast; a constant becomes a splat.
+    """
+    if not isinstance(value.type, TensorType) or value.type.get_shape() == tuple(shape):
+        return value
+    type_ = TensorType(value.type.get_element_type(), shape)
+    if isinstance(owner := value.owner, lax.ConstantOp) and owner.value.splat is not None:
+        wide = lax.LiteralAttr.from_bytes(type_, owner.value.data.payload)
+        return importer.insert(lax.ConstantOp(wide)).results[0]
+    rank = len(value.type.get_shape())
+    return importer.insert(lax.BroadcastInDimOp(value, type_, range(rank))).results[0]
+
+
+def _elementwise(short: str) -> Rule:
+    def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+        if not known(equation.params):
+            return None
+        shape = equation.outvars[0].aval.shape
+        return lax.elementwise(short, *[like(importer, v, shape) for v in operands])
+
+    return build
+
+
+for _primitive, _short in _ELEMENTWISE.items():
+    if _primitive not in _OURS_ALONE:
+        RULES[_primitive] = _elementwise(_short)
+
+
+def _out(equation: Any) -> Attribute:
+    return ir_type(equation.outvars[0].aval)
+
+
+def _make(
+    cls: type[Operation], equation: Any, operands: Sequence[SSAValue], **props: Attribute
+) -> Operation:
+    types = [ir_type(var.aval) for var in equation.outvars]
+    return cls.create(operands=operands, result_types=types, properties=props)
+
+
+@rule("round")
+def _round(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    if not known(equation.params, "rounding_method"):
+        return None
+    even = equation.params["rounding_method"] == jlax.RoundingMethod.TO_NEAREST_EVEN
+    return lax.elementwise("round_half_even" if even else "round_half_away", operands[0])
+
+
+@rule("convert_element_type")
+def _convert(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    params = dict(equation.params) | {"weak_type": False}
+    if not known(params, "new_dtype"):
+        return None
+    if operands[0].type == _out(equation):
+        return [operands[0]]
+    if isinstance(owner := operands[0].owner, lax.ConstantOp) and equation.invars[0].aval.shape == ():
+        value = owner.value.values[0]
+        converted = jax.numpy.asarray(value).astype(equation.params["new_dtype"])
+        if not isinstance(converted, jax.core.Tracer):
+            return lax.ConstantOp(literal(converted))
+    return lax.ConvertOp(operands[0], element_type(equation.params["new_dtype"]))
+
+
+@rule("integer_pow")
+def _integer_pow(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    return _make(lax.IntegerPowOp, equation, operands, exponent=integer(equation.params["y"]))
+
+
+@rule("select_n")
+def _select_n(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    shape = equation.outvars[0].aval.shape
+    return lax.SelectNOp(operands[0], [like(importer, v, shape) for v in operands[1:]])
+
+
+@rule("clamp")
+def _clamp(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    return _make(lax.ClampOp, equation, operands)
+
+
+@rule("broadcast_in_dim")
+def _broadcast(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    if not known(equation.params, "shape", "broadcast_dimensions") or len(operands) != 1:
+        return None
+    if isinstance(owner := operands[0].owner, lax.ConstantOp) and owner.value.splat is not None:
+        out = _out(equation)
+        if isinstance(out, TensorType):
+            return lax.ConstantOp(lax.LiteralAttr.from_bytes(out, owner.value.data.payload))
+    dimensions = equation.params["broadcast_dimensions"]
+    return lax.BroadcastInDimOp(operands[0], _out(equation), dimensions)
+
+
+@rule("reshape")
+def _reshape(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    params = equation.params
+    if params.get("dimensions") is not None or not known(params, "new_sizes", "dimensions"):
+        return None
+    return lax.ReshapeOp(operands[0], _out(equation))
+
+
+@rule("transpose")
+def _transpose(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    return lax.TransposeOp(operands[0], equation.params["permutation"])
+
+
+@rule("squeeze")
+def _squeeze(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    axes = ints(equation.params["dimensions"])
+    return _make(lax.SqueezeOp, equation, operands, dimensions=axes)
+
+
+@rule("concatenate")
+def _concatenate(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    axis = integer(equation.params["dimension"])
+    return _make(lax.ConcatenateOp, equation, operands, dimension=axis)
+
+
+@rule("stack")
+def _stack(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    if not known(equation.params, "axis"):
+        return None
+    return _make(lax.StackOp, equation, operands, axis=integer(equation.params["axis"]))
+
+
+@rule("unstack")
+def _unstack(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    if not known(equation.params, "axis"):
+        return None
+    return _make(lax.UnstackOp, equation, operands, axis=integer(equation.params["axis"]))
+
+
+@rule("split")
+def _split(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    sizes = ints([int(n) for n in equation.params["sizes"]])
+    axis = integer(equation.params["axis"])
+    return _make(lax.SplitOp, equation, operands, sizes=sizes, axis=axis)
+
+
+@rule("slice")
+def _slice(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    params = equation.params
+    start = params["start_indices"]
+    strides = params["strides"] or (1,) * len(start)
+    return lax.SliceOp(operands[0], _out(equation), start, params["limit_indices"], strides)
+
+
+@rule("pad")
+def _pad(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    config = equation.params["padding_config"]
+    low, high, interior = (ints([c[k] for c in config]) for k in range(3))
+    return _make(lax.PadOp, equation, operands, low=low, high=high, interior=interior)
+
+
+@rule("rev")
+def _rev(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    axes = ints(equation.params["dimensions"])
+    return _make(lax.RevOp, equation, operands, dimensions=axes)
+
+
+@rule("iota")
+def _iota(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    if operands or not known(equation.params, "dtype", "shape", "dimension"):
+        return None
+    return _make(lax.IotaOp, equation, [], dimension=integer(equation.params["dimension"]))
+
+
+def _reduction(cls: type[lax.ReductionOp]) -> Rule:
+    def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+        if not known(equation.params, "axes"):
+            return None
+        return cls(operands[0], equation.params["axes"])
+
+    return build
+
+
+def _argument(cls: type[lax.ArgumentOp]) -> Rule:
+    def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+        if len(equation.params["axes"]) != 1:
+            return None
+        return _make(cls, equation, operands, axis=integer(equation.params["axes"][0]))
+
+    return build
+
+
+def _cumulative(cls: type[lax.CumulativeOp]) -> Rule:
+    def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+        params = equation.params
+        reverse = BoolAttr.from_bool(params["reverse"])
+        return _make(cls, equation, operands, axis=integer(params["axis"]), reverse=reverse)
+
+    return build
+
+
+for _cls in (
+    lax.ReduceSumOp,
+    lax.ReduceProdOp,
+    lax.ReduceMaxOp,
+    lax.ReduceMinOp,
+    lax.ReduceAndOp,
+    lax.ReduceOrOp,
+):
+    RULES[_cls.name.removeprefix("lax.")] = _reduction(_cls)
+for _cls in (lax.ArgmaxOp, lax.ArgminOp):
+    RULES[_cls.name.removeprefix("lax.")] = _argument(_cls)
+for _cls in (lax.CumsumOp, lax.CumprodOp, lax.CummaxOp, lax.CumminOp, lax.CumlogsumexpOp):
+    RULES[_cls.name.removeprefix("lax.")] = _cumulative(_cls)
+
+
+@rule("sort")
+def _sort(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    params = equation.params
+    return _make(
+        lax.SortOp,
+        equation,
+        operands,
+        dimension=integer(params["dimension"]),
+        is_stable=BoolAttr.from_bool(params["is_stable"]),
+        num_keys=integer(params["num_keys"]),
+    )
+
+
+@rule("dot_general")
+def _dot_general(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    params = equation.params
+    names = ("dimension_numbers", "precision", "preferred_element_type")
+    out, precision = equation.outvars[0].aval.dtype, params["precision"]
+    preferred = params["preferred_element_type"]
+    if not known(params, *names) or (preferred is not None and preferred != out):
+        return None
+    if equation.invars[0].aval.dtype != out or equation.invars[1].aval.dtype != out:
+        return None
+    if isinstance(precision, tuple):
+        if precision[0] != precision[1]:  # pyright: ignore[reportUnknownMemberType]
+            return None
+        precision = precision[0]  # pyright: ignore[reportUnknownVariableType]
+    if precision is not None and not isinstance(precision, jlax.Precision):
+        return None
+    (xc, yc), (xb, yb) = params["dimension_numbers"]
+    props: dict[str, Attribute] = {
+        "x_contract": ints(xc),
+        "y_contract": ints(yc),
+        "x_batch": ints(xb),
+        "y_batch": ints(yb),
+    }
+    if precision is not None and precision is not jlax.Precision.DEFAULT:
+        props["precision"] = StringAttr(precision.name)
+    return _make(lax.DotGeneralOp, equation, operands, **props)
+
+
+@rule("dynamic_slice")
+def _dynamic_slice(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    if not known(equation.params, "slice_sizes"):
+        return None
+    sizes = ints(equation.params["slice_sizes"])
+    return _make(lax.DynamicSliceOp, equation, operands, sizes=sizes)
+
+
+@rule("dynamic_update_slice")
+def _dynamic_update_slice(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    return _make(lax.DynamicUpdateSliceOp, equation, operands)
+
+
+_GATHER = ("dimension_numbers", "slice_sizes", "indices_are_sorted", "unique_indices", "mode")
+_SCATTER = ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")
+
+
+@rule("gather")
+def _gather(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    params = equation.params
+    if not known(params, *_GATHER, "fill_value"):
+        return None
+    numbers = params["dimension_numbers"]
+    props: dict[str, Attribute] = {
+        "offset_dims": ints(numbers.offset_dims),
+        "collapsed_slice_dims": ints(numbers.collapsed_slice_dims),
+        "operand_batching_dims": ints(numbers.operand_batching_dims),
+        "start_indices_batching_dims": ints(numbers.start_indices_batching_dims),
+        "start_index_map": ints(numbers.start_index_map),
+        "slice_sizes": ints(params["slice_sizes"]),
+        **_index_facts(params),
+    }
+    if params.get("fill_value") is not None:
+        dtype = equation.outvars[0].aval.dtype
+        props["fill_value"] = literal(jax.numpy.asarray(params["fill_value"], dtype))
+    return _make(lax.GatherOp, equation, operands, **props)
+
+
+def _index_facts(params: dict[str, Any]) -> dict[str, Attribute]:
+    mode = jlax.GatherScatterMode.from_any(params["mode"])
+    return {
+        "indices_are_sorted": BoolAttr.from_bool(params["indices_are_sorted"]),
+        "unique_indices": BoolAttr.from_bool(params["unique_indices"]),
+        "mode": StringAttr(
+            {
+                jlax.GatherScatterMode.CLIP: "clip",
+                jlax.GatherScatterMode.FILL_OR_DROP: "fill",
+                jlax.GatherScatterMode.PROMISE_IN_BOUNDS: "promise_in_bounds",
+            }[mode]
+        ),
+    }
+
+
+def _scatter(cls: type[lax.ScatterBase]) -> Rule:
+    def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+        params = equation.params
+        if not known(params, *_SCATTER, "update_jaxpr", "update_consts"):
+            return None
+        numbers = params["dimension_numbers"]
+        dims = numbers.scatter_dims_to_operand_dims
+        return _make(
+            cls,
+            equation,
+            operands,
+            update_window_dims=ints(numbers.update_window_dims),
+            inserted_window_dims=ints(numbers.inserted_window_dims),
+            operand_batching_dims=ints(numbers.operand_batching_dims),
+            scatter_indices_batching_dims=ints(numbers.scatter_indices_batching_dims),
+            scatter_dims_to_operand_dims=ints(dims),
+            **_index_facts(params),
+        )
+
+    return build
+
+
+RULES["scatter"] = _scatter(lax.ScatterOp)
+RULES["scatter-add"] = _scatter(lax.ScatterAddOp)
+RULES["scatter_add"] = RULES["scatter-add"]
+
+
+@rule("scan")
+def _scan(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    params = equation.params
+    if "num_consts" in params:
+        consts, carry = params["num_consts"], params["num_carry"]
+    else:
+        consts, carry, _ = (len(list(part)) for part in params["ft_in"].unpack())
+    return _make(
+        lax.ScanOp,
+        equation,
+        operands,
+        body=SymbolRefAttr(importer.function(params["jaxpr"], "scan")),
+        num_consts=integer(consts),
+        num_carry=integer(carry),
+        length=integer(params["length"]),
+        reverse=BoolAttr.from_bool(params["reverse"]),
+        unroll=integer(int(params["unroll"])),
+    )
+
+
+@rule("while")
+def _while(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    params = equation.params
+    return _make(
+        lax.WhileOp,
+        equation,
+        operands,
+        cond=SymbolRefAttr(importer.function(params["cond_jaxpr"], "while_cond")),
+        body=SymbolRefAttr(importer.function(params["body_jaxpr"], "while_body")),
+        cond_consts=integer(params["cond_nconsts"]),
+        body_consts=integer(params["body_nconsts"]),
+    )
+
+
+@rule("cond")
+def _cond(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    branches = [importer.function(branch, "cond") for branch in equation.params["branches"]]
+    symbols = ArrayAttr([SymbolRefAttr(branch) for branch in branches])
+    return _make(lax.CondOp, equation, operands, branches=symbols)
+
+
+@rule("custom_jvp_call")
+def _custom_jvp(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    from relbo_ir.lowering import custom_derivatives
+
+    return custom_derivatives.import_custom_jvp(importer, equation, operands)
+
+
+@rule("custom_vjp_call")
+def _custom_vjp(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    from relbo_ir.lowering import custom_derivatives
+
+    return custom_derivatives.import_custom_vjp(importer, equation, operands)
+
+
+@rule("random_gamma_grad")
+def _random_gamma_grad(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    if not known(equation.params):
+        return None
+    return lax.elementwise("random_gamma_grad", *operands)

@@ -1,0 +1,238 @@
+"""The one place that speaks NumPyro's handler protocol: its messages become site primitives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import jax
+import jax.numpy as jnp
+import numpyro.distributions as nd
+from numpyro import handlers
+from numpyro.primitives import Messenger
+
+from relbo_ir.dialects.errors import ModelError, UnsupportedError
+from relbo_ir.dialects.rng import stable_hash
+from relbo_ir.lowering import sites
+from relbo_ir.lowering.constraints import constraint_attr
+from relbo_ir.lowering.laws import LawSpec, describe
+
+GUIDE = "relbo_guide"
+"""The key of a site's `infer` dictionary that holds its guide."""
+
+
+class SiteTracer(Messenger):
+    """
+    Binds a site primitive for every message of a model that runs under it.
+
+    Collects the parameters' initial values (`inits`, by name, maybe traced) and their constraints.
+    """
+
+    def __init__(self, key: jax.Array):
+        super().__init__(None)
+        self.key = key
+        self.lines: dict[str, str] = {}
+        self.inits: dict[str, Any] = {}
+        self.parameters: dict[str, Any] = {}
+
+    def process_message(self, msg: Any) -> None:
+        """Handles one message; an unknown kind is an error that names it."""
+        match msg["type"]:
+            case "sample":
+                self._sample(msg)
+            case "param":
+                self._param(msg)
+            case "deterministic":
+                self._register(msg)
+                line = self.lines[msg["name"]]
+                for leaf in jax.tree.leaves(msg["value"]):
+                    sites.DETERMINISTIC.bind(jnp.asarray(leaf), name=msg["name"], line=line)
+            case "plate":
+                size, subsample = msg["args"]
+                if subsample is not None and subsample != size:
+                    self._refuse(msg, f"plate subsampling ({subsample} of {size})")
+                msg["value"] = jnp.arange(size)
+            case kind:
+                self._refuse(msg, f"the NumPyro message {kind!r}")
+
+    def _refuse(self, msg: Any, what: str) -> NoReturn:
+        raise UnsupportedError(
+            f"{what} is not supported",
+            "write the model without it",
+            site=msg.get("name"),
+            line=sites.user_line(),
+        )
+
+    def _register(self, msg: Any) -> str:
+        name, line = msg["name"], sites.user_line()
+        if not isinstance(name, str):
+            raise ModelError(f"a site's name is a string, not {name!r}", "name the site", line=line)
+        if name in self.lines:
+            raise ModelError(
+                f'two sites are named "{name}"; the other one is at {self.lines[name]}',
+                "give every site its own name",
+                site=name,
+                line=line,
+            )
+        self.lines[name] = line
+        return line
+
+    def _sample(self, msg: Any) -> None:
+        name, line = msg["name"], self._register(msg)
+        law, infer = msg["fn"], msg["infer"]
+        if msg["scale"] is not None:
+            self._refuse(msg, "handlers.scale")
+        shape = msg["kwargs"].get("sample_shape") or ()
+        if shape:
+            law = law.expand(tuple(shape) + tuple(law.batch_shape))
+        factor = _factor(law)
+        if factor is not None:
+            sites.FACTOR.bind(factor, name=name, line=line)
+            return
+        try:
+            spec, arrays = describe(law, name)
+        except (UnsupportedError, ModelError) as error:
+            raise type(error)(error.cause, error.remedy, site=name, line=line) from error
+        plates = tuple((f.name, f.dim, f.size) for f in reversed(msg["cond_indep_stack"]))
+        if msg["is_observed"]:
+            self._observe(msg, law, spec, arrays, plates)
+            return
+        prior_count = len(arrays)
+        guide, auxiliary = infer.get(GUIDE), bool(infer.get("is_auxiliary", False))
+        guide_spec: LawSpec | None = None
+        if guide is not None:
+            guide_spec, extra = self._in_place(guide, law, name, line)
+            arrays = [*arrays, *extra]
+        out = jax.ShapeDtypeStruct((*law.batch_shape, *law.event_shape), _draw_dtype(law, arrays))
+        msg["value"] = sites.SAMPLE.bind(
+            *arrays,
+            name=name,
+            line=line,
+            prior=spec,
+            prior_count=prior_count,
+            guide=guide_spec,
+            plates=plates,
+            auxiliary=auxiliary,
+            out=out,
+        )
+
+    def _in_place(self, guide: Any, law: Any, name: str, line: str) -> tuple[LawSpec, list[Any]]:
+        shape, event = tuple(law.batch_shape), tuple(law.event_shape)
+        try:
+            if tuple(guide.batch_shape) != shape:
+                guide = guide.expand(shape)
+        except (ValueError, TypeError) as error:
+            raise ModelError(
+                f"the guide's batch shape {tuple(guide.batch_shape)} does not broadcast to the "
+                f"prior's, {shape}",
+                "give prior and guide one shape",
+                site=name,
+                line=line,
+            ) from error
+        if tuple(guide.event_shape) != event:
+            raise ModelError(
+                f"the guide's event shape {tuple(guide.event_shape)} is not the prior's, {event}",
+                "use to_event alike on both",
+                site=name,
+                line=line,
+            )
+        return describe(guide, name)
+
+    def _observe(
+        self, msg: Any, law: Any, spec: LawSpec, arrays: list[Any], plates: tuple[Any, ...]
+    ) -> None:
+        name, value = msg["name"], jnp.asarray(msg["value"])
+        line = self.lines[name]
+        event = len(law.event_shape)
+        given = value.shape[: value.ndim - event]
+        try:
+            batch = jax.lax.broadcast_shapes(tuple(law.batch_shape), given)
+            value = jnp.broadcast_to(value, (*batch, *law.event_shape))
+        except ValueError as error:
+            raise ModelError(
+                f"the observed value has shape {value.shape}, which does not broadcast against "
+                f"batch {tuple(law.batch_shape)} and event {tuple(law.event_shape)}",
+                "make the data's shape that of the site's plates and distribution",
+                site=name,
+                line=line,
+            ) from error
+        for plate, dim, size in plates:
+            if len(batch) >= -dim and batch[dim] != size:
+                raise ModelError(
+                    f"the observed value has {batch[dim]} elements on the axis of plate "
+                    f'"{plate}", which has {size}',
+                    "make the data and the plate one size",
+                    site=name,
+                    line=line,
+                )
+        if tuple(batch) != tuple(law.batch_shape):
+            spec = LawSpec("expand", (tuple(batch),), spec)
+        sites.OBSERVE.bind(*arrays, value, name=name, line=line, law=spec, plates=plates)
+
+    def _param(self, msg: Any) -> None:
+        name, line = msg["name"], self._register(msg)
+        constraint = constraint_attr(msg["kwargs"].get("constraint", nd.constraints.real), name)
+        init = _initial(msg, jax.random.fold_in(self.key, stable_hash(name)))
+        self.inits[name] = init
+        out = jax.ShapeDtypeStruct(init.shape, init.dtype)
+        self.parameters[name] = constraint
+        msg["value"] = sites.PARAM.bind(name=name, line=line, constraint=constraint, out=out)
+
+
+def _initial(msg: Any, key: jax.Array) -> jax.Array:
+    if msg["args"]:
+        value = msg["args"][0]
+    else:
+        with handlers.seed(rng_seed=key), handlers.block():
+            value = msg["fn"]()
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        array = array.astype(jnp.result_type(float))
+    return array
+
+
+def _factor(law: Any) -> Any:
+    base = law
+    while type(base) in (nd.ExpandedDistribution, nd.Independent):
+        base = base.base_dist
+    if type(base) is not nd.Unit:
+        return None
+    return jnp.broadcast_to(jnp.asarray(base.log_factor), law.batch_shape)
+
+
+def _draw_dtype(law: Any, arrays: list[Any]) -> Any:
+    support = law.support
+    while type(support) is nd.constraints.independent:
+        support = support.base_constraint
+    if law.is_discrete:
+        return jnp.int32
+    floats = [a.dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
+    return jnp.result_type(*floats) if floats else jnp.result_type(float)
+
+
+def run_under(tracer: SiteTracer, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    """Runs a model or a guide, native or NumPyro's, with the tracer as the outermost handler."""
+    with nd.distribution.validation_enabled(False), tracer:
+        function(*args, **kwargs)
+
+
+def prepare_auto_guide(guide: Any, key: jax.Array, args: Any, kwargs: Mapping[str, Any]) -> Any:
+    """
+    A copy of an automatic guide that has seen its model once, with concrete values.
+
+    NumPyro's automatic guides fail cold under tracing and keep their first initialisation; a copy
+    per call leaves the user's object alone.
+    """
+    import copy
+
+    fresh = copy.copy(guide)
+    with handlers.seed(rng_seed=key), handlers.block():
+        fresh(*args, **kwargs)
+    return fresh
+
+
+def is_auto_guide(guide: Any) -> bool:
+    """Whether a guide is one of NumPyro's automatic ones."""
+    from numpyro.infer.autoguide import AutoGuide
+
+    return isinstance(guide, AutoGuide)

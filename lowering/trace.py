@@ -1,0 +1,297 @@
+"""From Python to level 1: a model and a guide as `prob.func`s."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend import core
+from xdsl.builder import InsertPoint
+from xdsl.dialects.builtin import IntAttr, LocationAttr, ModuleOp
+from xdsl.ir import Attribute, Block, Region, SSAValue
+
+from relbo_ir.dialects import prob
+from relbo_ir.dialects.errors import ModelError
+from relbo_ir.dialects.location import source_location
+from relbo_ir.lowering import sites
+from relbo_ir.lowering.functions import Functions
+from relbo_ir.lowering.import_jaxpr import Handler, Importer
+from relbo_ir.lowering.laws import build_law
+from relbo_ir.lowering.numpyro_protocol import SiteTracer, run_under
+from relbo_ir.lowering.types import ir_type
+
+
+@dataclass(frozen=True)
+class Call:
+    """Arguments of a model: which leaves are data, their names, and everything else static."""
+
+    names: tuple[str, ...]
+    leaves: tuple[Any, ...]
+    rebuild: Callable[[Sequence[Any]], tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+def split_call(function: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Call:
+    """Splits a call into arrays (data, named by argument and path) and static values."""
+    tree = (tuple(args), dict(kwargs))
+    paths, structure = jax.tree_util.tree_flatten_with_path(tree)
+    is_data = [isinstance(leaf, (np.ndarray, np.generic, jax.Array)) for _, leaf in paths]
+    parameters = _parameter_names(function, len(args))
+    names = tuple(
+        _leaf_name(path, parameters) for (path, _), d in zip(paths, is_data, strict=True) if d
+    )
+    leaves = tuple(leaf for (_, leaf), d in zip(paths, is_data, strict=True) if d)
+
+    def rebuild(arrays: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        given = iter(arrays)
+        full = [next(given) if d else leaf for (_, leaf), d in zip(paths, is_data, strict=True)]
+        return jax.tree.unflatten(structure, full)
+
+    return Call(names, leaves, rebuild)
+
+
+def _parameter_names(function: Callable[..., Any], count: int) -> list[str]:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    return [names[k] if k < len(names) else f"args[{k}]" for k in range(count)]
+
+
+def _leaf_name(path: Any, parameters: list[str]) -> str:
+    kind, *rest = path
+    if kind.idx == 0:
+        return parameters[rest[0].idx] + jax.tree_util.keystr(tuple(rest[1:]))
+    return str(rest[0].key) + jax.tree_util.keystr(tuple(rest[1:]))
+
+
+@dataclass
+class Traced:
+    """A traced function: its op, and what runs outside of the IR."""
+
+    function: prob.FuncOp
+    constants: list[Any]
+    inits: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Initial values of the parameters, constrained, by name: a function of (key, data)."""
+    constraints: dict[str, Any] = field(default_factory=dict[str, Any])
+    initial: Callable[..., dict[str, Any]] | None = None
+
+
+def trace_function(
+    name: str, function: Callable[..., Any], call: Call, functions: Functions
+) -> Traced:
+    """
+    Traces a model or a guide to a `prob.func @name`, appended to the module of `functions`.
+
+    Raises ModelError for a Python branch on a traced value, doubled sites and shapes that do not
+    fit; UnsupportedError for what the compiler cannot hold.
+    """
+    holder: list[SiteTracer] = []
+
+    def run(key: Any, *leaves: Any) -> Any:
+        tracer = SiteTracer(key)
+        holder.append(tracer)
+        args, kwargs = call.rebuild(leaves)
+        run_under(tracer, function, args, kwargs)
+        return tracer.inits
+
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    try:
+        closed, shape = jax.make_jaxpr(run, return_shape=True)(key, *call.leaves)
+    except jax.errors.ConcretizationTypeError as error:
+        raise ModelError(
+            "the model needs the value of an array or of a choice while it is traced "
+            f"({type(error).__name__})",
+            "use jnp.where or lax.select instead of a Python `if` on traced values; pass what "
+            "decides structure as a Python value, not as an array",
+            line=_user_frame(error),
+        ) from error
+    tracer, names = holder[-1], sorted(shape)
+    block, roles = Block(), list[Attribute]()
+    writer = _Writer(block, roles, name, functions)
+    writer.import_all(closed, call)
+    op = prob.FuncOp(name, Region(block), roles)
+    functions.module.body.block.add_op(op)
+    initial = _initial_values(closed, names)
+    return Traced(op, list(closed.consts), tracer.inits, dict(tracer.parameters), initial)
+
+
+def _user_frame(error: BaseException) -> str | None:
+    frames = traceback.extract_tb(error.__traceback__)
+    mine = [f for f in frames if not any(f.filename.startswith(p) for p in sites.hidden_folders())]
+    return f"{mine[-1].filename}:{mine[-1].lineno}" if mine else None
+
+
+def _initial_values(closed: core.ClosedJaxpr, names: list[str]) -> Callable[..., dict[str, Any]]:
+    """The function (key, data leaves...) → initial values: the equations that they need alone."""
+    needed = {v for v in closed.jaxpr.outvars if isinstance(v, core.Var)}
+    kept: list[Any] = []
+    for equation in reversed(closed.jaxpr.eqns):
+        if not any(var in needed for var in equation.outvars):
+            continue
+        if equation.primitive is sites.SAMPLE:
+            raise ModelError(
+                "a parameter's initial value depends on a random choice",
+                "start the parameter from numbers or data",
+                site=equation.params["name"],
+                line=equation.params["line"],
+            )
+        kept.append(equation)
+        needed.update(v for v in equation.invars if isinstance(v, core.Var))
+    jaxpr = closed.jaxpr.replace(eqns=kept[::-1])
+    run = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, closed.consts))
+
+    def initial(key: jax.Array, leaves: Sequence[Any]) -> dict[str, Any]:
+        return dict(zip(names, run(key, *leaves), strict=True))
+
+    return initial
+
+
+class _Writer:
+    """Writes one traced function: its arguments as they are met, and its sites."""
+
+    def __init__(self, block: Block, roles: list[Attribute], name: str, functions: Functions):
+        self.block, self.roles, self.name = block, roles, name
+        self.functions = functions
+        self.plates: dict[str, int] = {}
+
+    def argument(self, type_: Attribute, role: Attribute) -> SSAValue:
+        """A new argument of the function."""
+        self.roles.append(role)
+        return self.block.insert_arg(type_, len(self.block.args))
+
+    def import_all(self, closed: core.ClosedJaxpr, call: Call) -> None:
+        """Imports the whole jaxpr; argument 0 is the key of initial values and has no use."""
+        handlers: dict[str, Handler] = {
+            "relbo_sample": self.sample,
+            "relbo_observe": self.observe,
+            "relbo_factor": self.factor,
+            "relbo_deterministic": self.deterministic,
+            "relbo_param": self.param,
+        }
+        importer = Importer(self.functions, InsertPoint.at_end(self.block), handlers)
+        key, *invars = closed.jaxpr.invars
+        data = [
+            self.argument(ir_type(var.aval), prob.DataAttr(prob.NameAttr(name)))
+            for var, name in zip(invars, call.names, strict=True)
+        ]
+        constants = [
+            self.argument(ir_type(var.aval), self._closure(k))
+            for k, var in enumerate(closed.jaxpr.constvars)
+        ]
+        keep = _without_inits(closed.jaxpr, key)
+        importer.inline(keep, constants, data)
+        importer.insert(prob.ReturnOp())
+
+    def _closure(self, index: int) -> Attribute:
+        return prob.ClosureAttr(prob.NameAttr(self.name), IntAttr(index))
+
+    def sample(self, importer: Importer, equation: Any, values: list[SSAValue]) -> list[SSAValue]:
+        """A choice, with its guide in place where it has one."""
+        params = equation.params
+        location = _location(params["line"])
+        count = params["prior_count"]
+        law = build_law(params["prior"], iter(values[:count]), importer)
+        guide = None
+        if params["guide"] is not None:
+            guide = build_law(params["guide"], iter(values[count:]), importer)
+        op = prob.SampleOp(
+            params["name"],
+            law,
+            guide=guide,
+            plates=self._plates(params["plates"]),
+            auxiliary=params["auxiliary"],
+        )
+        importer.insert(op, location)
+        wanted = ir_type(equation.outvars[0].aval)
+        if op.value.type != wanted:
+            raise ModelError(
+                f"the draw has type {wanted}, its law {law.type}",
+                "use one precision for all parameters of the distribution",
+                site=params["name"],
+                line=params["line"],
+            )
+        return [op.value]
+
+    def _plates(self, plates: Sequence[tuple[str, int, int]]) -> Any:
+        for name, _, size in plates:
+            known = self.plates.setdefault(name, size)
+            if known != size:
+                raise ModelError(
+                    f'plate "{name}" has size {known} and size {size}',
+                    "give each plate one size, or each size its own name",
+                )
+            if not any(isinstance(op, prob.PlateOp) and op.sym_name.data == name for op in self.block.ops):
+                plate, first = prob.PlateOp(name, size), self.block.first_op
+                if first is None:
+                    self.block.add_op(plate)
+                else:
+                    self.block.insert_op_before(plate, first)
+        return prob.plates_attr([(name, dim) for name, dim, _ in plates])
+
+    def observe(self, importer: Importer, equation: Any, values: list[SSAValue]) -> list[SSAValue]:
+        """An observation."""
+        params = equation.params
+        law = build_law(params["law"], iter(values[:-1]), importer)
+        op = prob.ObserveOp(params["name"], law, values[-1], self._plates(params["plates"]))
+        importer.insert(op, _location(params["line"]))
+        return []
+
+    def factor(self, importer: Importer, equation: Any, values: list[SSAValue]) -> list[SSAValue]:
+        """A factor."""
+        op = prob.FactorOp(equation.params["name"], values[0])
+        importer.insert(op, _location(equation.params["line"]))
+        return []
+
+    def deterministic(
+        self, importer: Importer, equation: Any, values: list[SSAValue]
+    ) -> list[SSAValue]:
+        """A named value."""
+        op = prob.DeterministicOp(equation.params["name"], values[0])
+        importer.insert(op, _location(equation.params["line"]))
+        return []
+
+    def param(self, importer: Importer, equation: Any, values: list[SSAValue]) -> list[SSAValue]:
+        """A parameter: an argument of the function."""
+        params = equation.params
+        role = prob.ParameterAttr(prob.NameAttr(params["name"]), params["constraint"])
+        return [self.argument(ir_type(equation.outvars[0].aval), role)]
+
+
+def _location(line: str) -> LocationAttr:
+    filename, _, number = line.rpartition(":")
+    return source_location(filename, int(number))
+
+
+def _without_inits(jaxpr: core.Jaxpr, key: Any) -> core.Jaxpr:
+    """The jaxpr without its outputs, and without the equations that read the key."""
+    tainted: set[Any] = {key}
+    kept: list[Any] = []
+    for equation in jaxpr.eqns:
+        if any(isinstance(v, core.Var) and v in tainted for v in equation.invars):
+            tainted.update(equation.outvars)
+        else:
+            kept.append(equation)
+    return jaxpr.replace(invars=jaxpr.invars[1:], outvars=[], eqns=kept)
+
+
+def trace_elbo(
+    model: Callable[..., Any], guide: Callable[..., Any] | None, call: Call
+) -> tuple[ModuleOp, list[Traced]]:
+    """The level-1 module of a model and a guide (or of one function that is both)."""
+    module = ModuleOp([])
+    functions = Functions(module)
+    traced = [trace_function("model", model, call, functions)]
+    if guide is not None:
+        traced.append(trace_function("guide", guide, call, functions))
+    module.body.block.add_op(prob.ElboOp("elbo", "model", None if guide is None else "guide"))
+    return module, traced
+
+

@@ -1,0 +1,1 @@
+"""Analyses: facts about values that rewrites ask for before they act."""

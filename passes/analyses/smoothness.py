@@ -1,0 +1,280 @@
+"""
+How smoothly a program depends on a draw: what a pathwise derivative needs to be unbiased.
+
+Lee, Yu and Yang (2018) and Lee, Rival and Yang (2023): the derivative passes under the integral
+when everything that is integrated is continuous and locally Lipschitz in the draw. The analysis
+is conservative: what has no rule is discontinuous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.traits import SymbolTable
+
+from relbo_ir.dialects import dist, estim, lax, prob
+from relbo_ir.dialects.dist import Support
+from relbo_ir.dialects.location import place
+from relbo_ir.dialects.prob import How
+from relbo_ir.passes.analyses.support import Sign, Signs, law_support
+
+
+class Smoothness(IntEnum):
+    """Smaller is smoother."""
+
+    CONSTANT = 0
+    SMOOTH = 1
+    LIPSCHITZ = 2
+    DISCONTINUOUS = 3
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A smoothness, and for the worst kind the op and the reason."""
+
+    level: Smoothness
+    op: Operation | None = None
+    why: str = ""
+
+    @property
+    def reason(self) -> str:
+        """A sentence for messages."""
+        where = "" if self.op is None else f" by {self.op.name}{place(self.op)}"
+        return f"{self.why}{where}"
+
+
+CONSTANT = Fact(Smoothness.CONSTANT)
+SMOOTH = Fact(Smoothness.SMOOTH)
+LIPSCHITZ = Fact(Smoothness.LIPSCHITZ)
+
+_SMOOTH = {
+    f"lax.{short}"
+    for short in (
+        "neg exp exp2 expm1 sin cos sinh cosh tanh asinh atan square logistic softplus erf erfc "
+        "add sub mul logaddexp copy"
+    ).split()
+} | {
+    "lax.broadcast_in_dim",
+    "lax.reshape",
+    "lax.transpose",
+    "lax.squeeze",
+    "lax.concatenate",
+    "lax.stack",
+    "lax.unstack",
+    "lax.split",
+    "lax.slice",
+    "lax.pad",
+    "lax.rev",
+    "lax.reduce_sum",
+    "lax.reduce_prod",
+    "lax.logsumexp",
+    "lax.cumsum",
+    "lax.cumprod",
+    "lax.cumlogsumexp",
+    "lax.dot_general",
+    "estim.attach",
+    "estim.score",
+}
+_LIPSCHITZ = {"lax.abs", "lax.max", "lax.min", "lax.clamp", "lax.reduce_max", "lax.reduce_min"}
+_LIPSCHITZ |= {"lax.cummax", "lax.cummin"}
+_NEEDS_POSITIVE: dict[str, tuple[int, ...]] = {
+    "lax.log": (0,),
+    "lax.sqrt": (0,),
+    "lax.rsqrt": (0,),
+    "lax.cbrt": (0,),
+    "lax.div": (1,),
+    "lax.pow": (0,),
+    "lax.lgamma": (0,),
+    "lax.digamma": (0,),
+    "lax.xlogy": (1,),
+    "lax.betaln": (0, 1),
+}
+"""Smooth where these operands, if they depend on the draw, are proved positive."""
+
+
+_WORDS = {
+    **{f"lax.{c}": "compared" for c in ("eq", "ne", "lt", "le", "gt", "ge", "is_finite")},
+    **{f"lax.{r}": "rounded" for r in ("floor", "ceil", "round_half_even", "round_half_away", "sign")},
+    "lax.convert": "converted to integers",
+    "lax.sort": "sorted",
+    "lax.argmax": "turned into an index",
+    "lax.argmin": "turned into an index",
+    "lax.stop_gradient": "hidden from the derivative",
+    "lax.bind": "read by an operation without a rule",
+    "lax.scan": "read by a loop",
+    "lax.while": "read by a loop",
+    "lax.cond": "read by a branch",
+}
+
+
+class SmoothnessOf:
+    """Facts about every value of an expectation as a function of one draw."""
+
+    def __init__(self, draw: prob.SampleOp, signs: Signs):
+        self.signs = signs
+        self._facts: dict[SSAValue, Fact] = {draw.value: SMOOTH}
+        self.failures: list[Fact] = []
+        block = draw.parent_block()
+        if block is None:
+            raise ValueError("a choice outside of a block has no smoothness")
+        op = draw.next_op
+        while op is not None:
+            self._visit(op)
+            op = op.next_op
+
+    def of(self, value: SSAValue) -> Fact:
+        """How the value depends on the draw."""
+        return self._facts.get(value, CONSTANT)
+
+    def _visit(self, op: Operation) -> None:
+        facts = [self.of(v) for v in op.operands]
+        touched = any(f.level is not Smoothness.CONSTANT for f in facts)
+        if op.regions and not touched:
+            inner = (v for nested in op.walk() for v in nested.operands)
+            touched = any(self.of(v).level is not Smoothness.CONSTANT for v in inner)
+        if not touched:
+            return
+        fact = self._rule(op, facts)
+        if isinstance(op, (prob.YieldOp, prob.YieldValueOp)):
+            self.failures.extend(f for f in facts if f.level is Smoothness.DISCONTINUOUS)
+        for result in op.results:
+            self._facts[result] = fact
+
+    def _rule(self, op: Operation, facts: list[Fact]) -> Fact:
+        worst = max(facts, key=lambda f: f.level, default=CONSTANT)
+        if worst.level is Smoothness.DISCONTINUOUS:
+            if isinstance(op, prob.SampleOp):
+                self.failures.append(worst)
+            return worst
+        if op.name in _SMOOTH:
+            return worst if op.results and _is_float(op.results[0]) else _broken(op, "made discrete")
+        if op.name in _LIPSCHITZ:
+            return LIPSCHITZ
+        if op.name in _NEEDS_POSITIVE:
+            return self._where_positive(op, facts, worst)
+        match op:
+            case prob.SampleOp():
+                return self._draw(op, worst)
+            case prob.LogDensityOp():
+                return self._density(op, worst)
+            case dist.FamilyOp() | dist.IndependentOp() | dist.ExpandOp() | dist.TransformedOp():
+                return worst
+            case dist.OpaqueOp():
+                return _broken(op, "read by a law without declared smoothness")
+            case estim.ScoreOp() | prob.YieldOp() | prob.YieldValueOp():
+                return worst
+            case lax.IntegerPowOp() if op.exponent.value.data >= 0:
+                return worst
+            case lax.IntegerPowOp() if self.signs.of(op.x) is Sign.POSITIVE:
+                return worst
+            case lax.ConvertOp() if _is_float(op.result) and _is_float(op.x):
+                return worst
+            case lax.GatherOp() | lax.DynamicSliceOp() | lax.DynamicUpdateSliceOp():
+                return self._indexed(op, facts, worst)
+            case lax.SelectNOp() if facts[0].level is Smoothness.CONSTANT:
+                return worst
+            case lax.SelectNOp() if _is_nan_guard(op):
+                return worst
+            case _ if op.name == "lax.log1p":
+                return self._where_positive(op, facts, worst, (0,), at_least=Sign.NONNEGATIVE)
+            case lax.CustomJvpOp() | lax.CustomVjpOp():
+                return self._custom(op, facts)
+            case _:
+                return _broken(op, _WORDS.get(op.name, "read"))
+
+    def _custom(self, op: lax.CustomJvpOp | lax.CustomVjpOp, facts: list[Fact]) -> Fact:
+        """
+        A function with its author's derivative is as smooth as its body; what the body hides by
+        stop_gradient, the author's rule differentiates.
+        """
+        function = SymbolTable.lookup_symbol(op, op.function)
+        if not isinstance(function, FuncOp):
+            return _broken(op, "read")
+        block = function.body.block
+        for argument, fact in zip(block.args, facts, strict=True):
+            self._facts[argument] = fact
+        for inner in block.ops:
+            if isinstance(inner, ReturnOp):
+                worst = max((self.of(v) for v in inner.operands), key=lambda f: f.level)
+                return worst if worst.op is None else Fact(worst.level, op, worst.why)
+            if inner.name == "lax.stop_gradient":
+                self._facts[inner.results[0]] = self.of(inner.operands[0])
+            else:
+                self._visit(inner)
+        return _broken(op, "read")
+
+    def _where_positive(
+        self,
+        op: Operation,
+        facts: list[Fact],
+        worst: Fact,
+        places: Iterable[int] | None = None,
+        at_least: Sign = Sign.POSITIVE,
+    ) -> Fact:
+        for k in _NEEDS_POSITIVE[op.name] if places is None else places:
+            if facts[k].level is Smoothness.CONSTANT:
+                continue
+            if self.signs.of(op.operands[k]) < at_least:
+                return _broken(op, "read at an argument that is not proved positive")
+        return worst
+
+    def _indexed(self, op: Operation, facts: list[Fact], worst: Fact) -> Fact:
+        index_facts = facts[1:2] if isinstance(op, lax.GatherOp) else facts[1:]
+        if isinstance(op, lax.DynamicUpdateSliceOp):
+            index_facts = facts[2:]
+        if any(f.level is not Smoothness.CONSTANT for f in index_facts):
+            return _broken(op, "used as an index")
+        return worst
+
+    def _draw(self, op: prob.SampleOp, worst: Fact) -> Fact:
+        """
+        The law of another choice reads the draw. A draw that is held fixed does not move with it
+        (its upstream density is judged where it stands); any other moves smoothly where its own
+        sampler is differentiable, and else its weight is smooth and its value fixed.
+        """
+        how = op.plan.data if op.plan is not None and op.how.data is How.EXACT else op.how.data
+        discrete = not _is_float(op.value)
+        if how in (How.SCORE, How.ENUMERATED) or discrete:
+            return CONSTANT
+        return worst
+
+    def _density(self, op: prob.LogDensityOp, worst: Fact) -> Fact:
+        value = self.of(op.value)
+        if value.level is Smoothness.CONSTANT:
+            return worst
+        support = law_support(op.law)
+        if support is None or support.is_discrete:
+            return _broken(op, "scored by a law whose density may jump")
+        if support is Support.REAL:
+            return worst
+        if _draw_support_within(op.value, support):
+            return worst
+        if support in (Support.POSITIVE, Support.NONNEGATIVE) and self.signs.of(op.value) is Sign.POSITIVE:
+            return worst
+        return _broken(op, f"scored by a law on {support.value} where it is not proved to stay inside")
+
+
+def _draw_support_within(value: SSAValue, support: Support) -> bool:
+    owner = value.owner
+    if not isinstance(owner, prob.SampleOp):
+        return False
+    mine = law_support(owner.law)
+    return mine is not None and mine.within(support)
+
+
+def _is_nan_guard(op: lax.SelectNOp) -> bool:
+    test = op.which.owner
+    return isinstance(test, Operation) and test.name == "lax.ne" and test.operands[0] is test.operands[1]
+
+
+def _is_float(value: SSAValue) -> bool:
+    return isinstance(value.type, TensorType) and isinstance(value.type.get_element_type(), AnyFloat)
+
+
+def _broken(op: Operation, why: str) -> Fact:
+    return Fact(Smoothness.DISCONTINUOUS, op, why)

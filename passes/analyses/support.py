@@ -1,0 +1,182 @@
+"""The set that a law's draws lie in, and what is known of the sign of a value."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from xdsl.dialects.builtin import IntegerType, TensorType
+from xdsl.ir import Block, SSAValue
+
+from relbo_ir.dialects import dist, lax, prob
+from relbo_ir.dialects.dist import Support, Transform
+
+
+def law_support(law: SSAValue) -> Support | None:
+    """The support of a law; None where it is not known or depends on parameters."""
+    match law.owner:
+        case dist.FamilyOp() as op:
+            return op.FAMILY.support
+        case dist.IndependentOp() | dist.ExpandOp() as op:
+            return law_support(op.base)
+        case dist.TransformedOp() as op:
+            match op.transform.data:
+                case Transform.EXP | Transform.SOFTPLUS:
+                    return Support.POSITIVE
+                case Transform.SIGMOID:
+                    return Support.UNIT_INTERVAL
+                case Transform.AFFINE:
+                    base = law_support(op.base)
+                    return Support.REAL if base is Support.REAL else None
+        case _:
+            return None
+
+
+class Sign(IntEnum):
+    """What is known of every element of a value; larger says more."""
+
+    UNKNOWN = 0
+    NONNEGATIVE = 1
+    POSITIVE = 2
+
+
+_ALWAYS_POSITIVE = {"lax.exp", "lax.exp2", "lax.softplus", "lax.logistic", "lax.cosh"}
+_ALWAYS_NONNEGATIVE = {"lax.abs", "lax.square"}
+_SIGN_KEPT = {
+    "lax.sqrt",
+    "lax.cbrt",
+    "lax.copy",
+    "lax.stop_gradient",
+    "lax.convert",
+    "lax.broadcast_in_dim",
+    "lax.reshape",
+    "lax.transpose",
+    "lax.squeeze",
+    "lax.slice",
+    "lax.concatenate",
+    "lax.stack",
+    "lax.reduce_max",
+    "lax.reduce_min",
+    "lax.reduce_prod",
+    "lax.cumsum",
+    "lax.cumprod",
+    "lax.dynamic_slice",
+    "lax.rev",
+    "lax.tanh",
+    "lax.expm1",
+    "lax.log1p",
+    "lax.mul",
+    "lax.div",
+    "lax.dot_general",
+    "lax.min",
+}
+_SUPPORT_SIGNS = {
+    Support.POSITIVE: Sign.POSITIVE,
+    Support.UNIT_INTERVAL: Sign.POSITIVE,
+    Support.NONNEGATIVE: Sign.NONNEGATIVE,
+    Support.BOOLEAN: Sign.NONNEGATIVE,
+    Support.CATEGORY: Sign.NONNEGATIVE,
+    Support.COUNT: Sign.NONNEGATIVE,
+}
+_CONSTRAINT_SIGNS = {
+    "positive": Sign.POSITIVE,
+    "softplus_positive": Sign.POSITIVE,
+    "unit_interval": Sign.POSITIVE,
+    "nonnegative": Sign.NONNEGATIVE,
+    "simplex": Sign.NONNEGATIVE,
+}
+
+
+class Signs:
+    """Signs of values, computed on demand and kept."""
+
+    def __init__(self) -> None:
+        self._known: dict[SSAValue, Sign] = {}
+
+    def of(self, value: SSAValue) -> Sign:
+        """The sign of every element of a value, as far as it is proved."""
+        stack = [value]
+        while stack:
+            top = stack[-1]
+            if top in self._known:
+                stack.pop()
+                continue
+            owner = top.owner
+            waiting = (
+                []
+                if isinstance(owner, Block) or isinstance(owner, prob.SampleOp)
+                else [v for v in owner.operands if v not in self._known]
+            )
+            if waiting:
+                stack.extend(waiting)
+                continue
+            self._known[top] = self._rule(top)
+            stack.pop()
+        return self._known[value]
+
+    def _rule(self, value: SSAValue) -> Sign:
+        owner = value.owner
+        if isinstance(owner, Block):
+            return _argument_sign(value, owner)
+        if _is_unsigned(value):
+            return Sign.NONNEGATIVE
+        signs = [self._known.get(v, Sign.UNKNOWN) for v in owner.operands]
+        match owner:
+            case prob.SampleOp():
+                support = law_support(owner.law)
+                return Sign.UNKNOWN if support is None else _SUPPORT_SIGNS.get(support, Sign.UNKNOWN)
+            case lax.ConstantOp():
+                numbers = owner.value.values
+                if all(n > 0 for n in numbers):
+                    return Sign.POSITIVE
+                return Sign.NONNEGATIVE if all(n >= 0 for n in numbers) else Sign.UNKNOWN
+            case lax.IntegerPowOp() if owner.exponent.value.data % 2 == 0:
+                return Sign.POSITIVE if signs[0] is Sign.POSITIVE else Sign.NONNEGATIVE
+            case lax.IntegerPowOp():
+                return signs[0]
+            case _:
+                pass
+        if owner.name in _ALWAYS_POSITIVE:
+            return Sign.POSITIVE
+        if owner.name in _ALWAYS_NONNEGATIVE:
+            return Sign.POSITIVE if signs[0] is Sign.POSITIVE else Sign.NONNEGATIVE
+        if owner.name in ("lax.add", "lax.reduce_sum"):
+            return max(signs) if min(signs) is not Sign.UNKNOWN else Sign.UNKNOWN
+        if owner.name == "lax.max":
+            return max(signs)
+        if owner.name == "lax.pow":
+            return Sign.POSITIVE if signs[0] is Sign.POSITIVE else Sign.UNKNOWN
+        if owner.name == "lax.mul" and owner.operands[0] is owner.operands[1]:
+            return max(Sign.NONNEGATIVE, signs[0])
+        if owner.name in ("lax.select_n", "lax.gather"):
+            kept = signs[1:] if owner.name == "lax.select_n" else signs[:1]
+            return min(kept)
+        return min(signs) if owner.name in _SIGN_KEPT and signs else Sign.UNKNOWN
+
+
+def _is_unsigned(value: SSAValue) -> bool:
+    if not isinstance(value.type, TensorType):
+        return False
+    element = value.type.get_element_type()
+    return isinstance(element, IntegerType) and element.width.data == 1
+
+
+def _argument_sign(value: SSAValue, block: Block) -> Sign:
+    parent = block.parent_op()
+    index = next(k for k, arg in enumerate(block.args) if arg is value)
+    if isinstance(parent, prob.GradientOp):
+        return _operand_sign(parent.operand_values[index])
+    return _operand_sign(value)
+
+
+def _operand_sign(value: SSAValue) -> Sign:
+    block = value.owner
+    if not isinstance(block, Block):
+        return Sign.UNKNOWN
+    parent = block.parent_op()
+    if not isinstance(parent, prob.FuncOp):
+        return Sign.UNKNOWN
+    index = next(k for k, arg in enumerate(block.args) if arg is value)
+    role = parent.roles[index]
+    if isinstance(role, prob.ParameterAttr):
+        return _CONSTRAINT_SIGNS.get(role.constraint.constraint.data, Sign.UNKNOWN)
+    return Sign.UNKNOWN

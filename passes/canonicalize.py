@@ -1,0 +1,111 @@
+"""Local simplifications that change no value and no derivative."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+from xdsl.transforms.dead_code_elimination import region_dce
+
+from relbo_ir.dialects import dist, estim, lax
+
+
+@dataclass(frozen=True)
+class CanonicalizePass(ModulePass):
+    """
+    Applies equations that hold bit for bit, merges nested scores, removes what is dead.
+
+    Lemma: each pattern's own equation. Floats keep their signed zeros, infinities and NaNs, so
+    x + 0 stays.
+
+    Options: none.
+
+    ```mlir
+    %1 = lax.neg %0 : tensor<f32>
+    %2 = lax.neg %1 : tensor<f32>
+    %3 = lax.mul %2, %one : tensor<f32>
+    ```
+
+    yields `%0` in the place of `%3`:
+
+    ```mlir
+    ```
+    """
+
+    name = "relbo-canonicalize"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        patterns = GreedyRewritePatternApplier(
+            [DoubleNegation(), UnitFactor(), NoOp(), NestedScore(), NestedExpand()]
+        )
+        PatternRewriteWalker(patterns, post_walk_func=region_dce).rewrite_module(op)
+
+
+def _is_splat(value: SSAValue, number: float) -> bool:
+    return isinstance(value.owner, lax.ConstantOp) and value.owner.value.splat == number
+
+
+class DoubleNegation(RewritePattern):
+    """−(−x) = x."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if op.name != "lax.neg":
+            return
+        inner = op.operands[0].owner
+        if isinstance(inner, Operation) and inner.name == "lax.neg":
+            rewriter.replace(op, [], [inner.operands[0]])
+
+
+class UnitFactor(RewritePattern):
+    """1·x = x, x·1 = x, x/1 = x."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if op.name not in ("lax.mul", "lax.div"):
+            return
+        x, y = op.operands
+        if _is_splat(y, 1):
+            rewriter.replace(op, [], [x])
+        elif op.name == "lax.mul" and _is_splat(x, 1):
+            rewriter.replace(op, [], [y])
+
+
+class NoOp(RewritePattern):
+    """A conversion to the same type, a broadcast, reshape or sum that does nothing, is x."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        kinds = (lax.ConvertOp, lax.BroadcastInDimOp, lax.ReshapeOp, lax.ReduceSumOp)
+        if isinstance(op, kinds) and op.x.type == op.result.type:
+            rewriter.replace(op, [], [op.x])
+
+
+class NestedScore(RewritePattern):
+    """score(score(c, u), v) = score(c, u ∪ v), without baselines."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: estim.ScoreOp, rewriter: PatternRewriter, /) -> None:
+        inner = op.cost.owner
+        if not isinstance(inner, estim.ScoreOp) or op.baselines or inner.baselines:
+            return
+        upstream = [*inner.upstream, *op.upstream]
+        merged = estim.ScoreOp(inner.cost, upstream, [*inner.axis_maps, *op.axis_maps])
+        rewriter.replace(op, [merged])
+
+
+class NestedExpand(RewritePattern):
+    """expand(expand(law, s), t) = expand(law, t)."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: dist.ExpandOp, rewriter: PatternRewriter, /) -> None:
+        inner = op.base.owner
+        if isinstance(inner, dist.ExpandOp):
+            rewriter.replace(op, [dist.ExpandOp(inner.base, op.batch)])

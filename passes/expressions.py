@@ -1,0 +1,132 @@
+"""Arithmetic on SSA values, so that a formula in a pass reads as a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.builder import Builder, InsertPoint
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from relbo_ir.dialects import lax
+from relbo_ir.dialects.dist import broadcast_shapes
+from relbo_ir.dialects.lax import shape_of
+
+Number = float | int
+
+
+class Expression:
+    """A tensor value with operators; operands broadcast as in NumPy, numbers take its type."""
+
+    def __init__(self, value: SSAValue, writer: Writer):
+        self.value, self.writer = value, writer
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return shape_of(self.value)
+
+    def _binary(self, short: str, other: Expression | Number, swapped: bool = False) -> Expression:
+        left, right = self.writer.align(self, other)
+        return self.writer.apply(short, *((right, left) if swapped else (left, right)))
+
+    def __add__(self, other: Expression | Number) -> Expression:
+        return self._binary("add", other)
+
+    def __radd__(self, other: Number) -> Expression:
+        return self._binary("add", other, swapped=True)
+
+    def __sub__(self, other: Expression | Number) -> Expression:
+        return self._binary("sub", other)
+
+    def __rsub__(self, other: Number) -> Expression:
+        return self._binary("sub", other, swapped=True)
+
+    def __mul__(self, other: Expression | Number) -> Expression:
+        return self._binary("mul", other)
+
+    def __rmul__(self, other: Number) -> Expression:
+        return self._binary("mul", other, swapped=True)
+
+    def __truediv__(self, other: Expression | Number) -> Expression:
+        return self._binary("div", other)
+
+    def __rtruediv__(self, other: Number) -> Expression:
+        return self._binary("div", other, swapped=True)
+
+    def __neg__(self) -> Expression:
+        return self.writer.apply("neg", self)
+
+
+class Writer:
+    """Writes `lax` ops at an insertion point."""
+
+    def __init__(self, where: InsertPoint):
+        self.builder = Builder(where)
+
+    def insert(self, op: Operation) -> SSAValue:
+        """Inserts an op; gives its first result."""
+        self.builder.insert(op)
+        return op.results[0]
+
+    def expression(self, value: SSAValue) -> Expression:
+        """A value with operators."""
+        return Expression(value, self)
+
+    def constant(self, type_: Attribute, number: Number) -> Expression:
+        """A tensor of equal elements."""
+        return self.expression(self.insert(lax.ConstantOp.splat(type_, number)))
+
+    def apply(self, short: str, *operands: Expression) -> Expression:
+        """An elementwise op on operands of one shape."""
+        return self.expression(self.insert(lax.elementwise(short, *[x.value for x in operands])))
+
+    def call(self, short: str, *operands: Expression | Number) -> Expression:
+        """An elementwise op, its operands broadcast against each other."""
+        first = next(x for x in operands if isinstance(x, Expression))
+        shape = broadcast_shapes(*(x.shape for x in operands if isinstance(x, Expression)))
+        wide = [self._wide(x, first, shape) for x in operands]
+        return self.apply(short, *wide)
+
+    def align(
+        self, left: Expression, right: Expression | Number
+    ) -> tuple[Expression, Expression]:
+        """Both operands at their common shape."""
+        shape = left.shape
+        if isinstance(right, Expression):
+            shape = broadcast_shapes(shape, right.shape)
+        return self._wide(left, left, shape), self._wide(right, left, shape)
+
+    def _wide(self, x: Expression | Number, like: Expression, shape: tuple[int, ...]) -> Expression:
+        if isinstance(x, Expression):
+            return self.broadcast(x, shape)
+        if not isinstance(like.value.type, TensorType):
+            raise TypeError(f"{like.value.type} is not a tensor")
+        return self.constant(TensorType(like.value.type.get_element_type(), shape), x)
+
+    def broadcast(self, x: Expression, shape: Sequence[int]) -> Expression:
+        """x at a larger shape, by NumPy's rule."""
+        shape = tuple(shape)
+        if x.shape == shape or not isinstance(x.value.type, TensorType):
+            return x
+        type_ = TensorType(x.value.type.get_element_type(), shape)
+        owner = x.value.owner
+        if isinstance(owner, lax.ConstantOp) and owner.value.splat is not None:
+            literal = lax.LiteralAttr.from_bytes(type_, owner.value.data.payload)
+            return self.expression(self.insert(lax.ConstantOp(literal)))
+        axes = range(len(shape) - len(x.shape), len(shape))
+        return self.expression(self.insert(lax.BroadcastInDimOp(x.value, type_, axes)))
+
+    def convert(self, x: Expression, element: Attribute) -> Expression:
+        """x with elements of another type."""
+        if isinstance(x.value.type, TensorType) and x.value.type.get_element_type() == element:
+            return x
+        return self.expression(self.insert(lax.ConvertOp(x.value, element)))
+
+    def sum(self, x: Expression, axes: Sequence[int] | None = None) -> Expression:
+        """The sum along axes (all of them by default)."""
+        axes = tuple(range(len(x.shape))) if axes is None else tuple(axes)
+        return x if not axes else self.expression(self.insert(lax.ReduceSumOp(x.value, axes)))
+
+    def stop_gradient(self, x: Expression) -> Expression:
+        """x with derivative 0."""
+        return self.apply("stop_gradient", x)

@@ -1,0 +1,94 @@
+"""Draws become arguments: the estimator as a deterministic function, for oracles and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xdsl.builder import InsertPoint
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, TensorType
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from relbo_ir.dialects import dist, prob, rng
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.prob import How
+from relbo_ir.passes.draws import Noise, draw
+from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.lower_sampling import add_argument, check_decided, finish, function_of
+from relbo_ir.passes.treatment import choices, expectations
+
+
+@dataclass(frozen=True)
+class ExternalizeDrawsPass(ModulePass):
+    """
+    Turns randomness into arguments instead of drawing it: the draw itself for a `score` choice,
+    the parameter-free noise for a `pathwise` one. The result is a function whose weighted sum over
+    all draws is the estimator's exact mean.
+
+    Lemma: as for `relbo-lower-sampling`. Side conditions: every choice is `score` or `pathwise`;
+    a pathwise choice is a function of normal or Cauchy noise (an implicit derivative has no such
+    noise), else an error.
+
+    Options: none.
+
+    ```mlir
+    %z = prob.sample "z" from %q {how = #prob.how<score>} : !prob.law<tensor<f32>>
+    ```
+
+    yields a function with the argument `%z: tensor<f32> {prob.role = #prob.draw<#prob.name"z">}` and
+
+    ```mlir
+    %z_ = lax.stop_gradient %z : tensor<f32>
+    ```
+    """
+
+    name = "relbo-externalize-draws"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for expectation in list(expectations(op)):
+            sites = choices(expectation)
+            check_decided(sites)
+            function = function_of(expectation)
+            for choice in sites:
+                writer = Writer(InsertPoint.before(choice))
+                if choice.how.data is How.SCORE:
+                    value = _argument(function, choice, choice.value.type)
+                else:
+                    value = draw(choice, writer, _External(function, choice))
+                finish(choice, value, writer)
+
+
+def _argument(function: prob.FuncOp, choice: prob.SampleOp, type_: object) -> SSAValue:
+    if not isinstance(type_, TensorType):
+        raise TypeError(f"{type_} is not a tensor")
+    return add_argument(function, type_, prob.DrawAttr(choice.site))
+
+
+@dataclass
+class _External:
+    """Noise from arguments."""
+
+    function: prob.FuncOp
+    choice: prob.SampleOp
+
+    def noise(self, noise: Noise) -> SSAValue:
+        return _argument(self.function, self.choice, TensorType(noise.element, noise.shape))
+
+    def log_gamma(self, concentration: Expression, part: str) -> SSAValue:
+        raise self._refuse()
+
+    def discrete(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:
+        raise self._refuse()
+
+    def opaque(self, sampler: SymbolRefAttr, law: dist.OpaqueOp) -> SSAValue:
+        raise self._refuse()
+
+    def _refuse(self) -> PassError:
+        return PassError.at(
+            self.choice,
+            "its pathwise draw is not a function of noise without parameters",
+            "treat it by the score function in this pipeline",
+            site=self.choice.site.data,
+        )

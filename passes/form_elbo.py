@@ -1,0 +1,314 @@
+"""From a model and a guide to the expectation of the ELBO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, TensorType
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+
+from relbo_ir.dialects import dist, lax, prob
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.location import source_line
+from relbo_ir.passes.analyses.support import law_support
+
+Argument = tuple[Attribute, Attribute]
+_Handler = Callable[[Operation, dict[SSAValue, SSAValue]], bool]
+
+
+@dataclass(frozen=True)
+class FormElboPass(ModulePass):
+    """
+    Replaces every `prob.elbo` by a function that holds the gradient of the ELBO's expectation:
+    E_q[Σ log p(z) + Σ log p(y | z) + Σ factors − Σ log q(z)], the model replayed on the guide's
+    draws.
+
+    Lemma: the definition of the ELBO (Jordan et al. 1999). Side conditions, each an error with
+    site and line: every choice of the model has one guide, of the same shape; a choice that only
+    the guide has is marked auxiliary; the guide's support lies in the model's, where both are
+    known; parameters and plates of one name agree.
+
+    Options: none.
+
+    ```mlir
+    prob.func @model(%y: tensor<3xf32> {prob.role = #prob.data<#prob.name"y">}) {
+      %p = dist.normal %zero, %one : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+      %z = prob.sample "z" from %p : !prob.law<tensor<f32>>
+      ...
+    }
+    prob.elbo @elbo model(@model) guide(@guide)
+    ```
+
+    yields
+
+    ```mlir
+    prob.func @elbo(%m: tensor<f32> {...}, %y: tensor<3xf32> {...}) -> (tensor<f32>, tensor<f32>) {
+      %value, %dm = prob.gradient (%m_ = %m) : (tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+        %e = prob.expectation {
+          %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
+          %lp = prob.log_density %p at %z : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
+          ...
+          prob.yield "z.prior" %lp, "z.entropy" %h, "y" %ly : tensor<f32>, tensor<f32>, tensor<3xf32>
+        } : tensor<f32>
+        prob.yield_value %e : tensor<f32>
+      }
+      prob.return %value, %dm : tensor<f32>, tensor<f32>
+    }
+    ```
+    """
+
+    name = "relbo-form-elbo"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        asked = [elbo for elbo in op.ops if isinstance(elbo, prob.ElboOp)]
+        used: set[prob.FuncOp] = set()
+        for elbo in asked:
+            model = _function(op, elbo, elbo.model)
+            guide = None if elbo.guide is None else _function(op, elbo, elbo.guide)
+            used |= {f for f in (model, guide) if f is not None}
+            op.body.block.insert_op_before(_Former(elbo, model, guide).form(), elbo)
+            elbo.detach()
+            elbo.erase()
+        for function in used:
+            function.detach()
+            function.erase()
+
+
+def _function(module: ModuleOp, elbo: prob.ElboOp, symbol: SymbolRefAttr) -> prob.FuncOp:
+    for op in module.ops:
+        if isinstance(op, prob.FuncOp) and op.sym_name.data == symbol.string_value():
+            return op
+    raise PassError.at(elbo, f"{symbol} is no prob.func of the module", "name one that is")
+
+
+@dataclass
+class _Former:
+    """Builds one objective."""
+
+    elbo: prob.ElboOp
+    model: prob.FuncOp
+    guide: prob.FuncOp | None
+    block: Block = field(default_factory=Block)
+    names: list[str] = field(default_factory=list[str])
+    addends: list[SSAValue] = field(default_factory=list[SSAValue])
+    draws: dict[str, prob.SampleOp] = field(default_factory=dict[str, prob.SampleOp])
+    plates: dict[str, prob.PlateOp] = field(default_factory=dict[str, prob.PlateOp])
+
+    def form(self) -> prob.FuncOp:
+        parameters, others = self._arguments()
+        function_block = Block(arg_types=[t for t, _ in (*parameters, *others)])
+        roles = [role for _, role in (*parameters, *others)]
+        gradient_block = Block(arg_types=[t for t, _ in parameters])
+        inner = [*gradient_block.args, *function_block.args[len(parameters) :]]
+        by_role = {self._key(role): value for role, value in zip(roles, inner, strict=True)}
+        if self.guide is not None:
+            self._inline(self.guide, by_role, self._guide_op)
+        self._inline(self.model, by_role, self._model_op)
+        self._check_all_used()
+        self.block.add_op(prob.YieldOp(self.names, self.addends))
+        scalar = TensorType(self._element(), [])
+        expectation = prob.ExpectationOp(Region(self.block), scalar)
+        gradient_block.add_op(expectation)
+        gradient_block.add_op(prob.YieldValueOp([expectation.result]))
+        operands = function_block.args[: len(parameters)]
+        gradient = prob.GradientOp(operands, Region(gradient_block), scalar)
+        function_block.add_ops([*self.plates.values(), gradient, prob.ReturnOp(gradient.results)])
+        results = [result.type for result in gradient.results]
+        _drop_unused_closures(function_block, roles)
+        return prob.FuncOp(self.elbo.sym_name.data, Region(function_block), roles, results)
+
+    @staticmethod
+    def _key(role: Attribute) -> Attribute:
+        return role.parameter if isinstance(role, prob.ParameterAttr) else role
+
+    def _arguments(self) -> tuple[list[Argument], list[Argument]]:
+        parameters: dict[Attribute, Argument] = {}
+        others: dict[Attribute, Argument] = {}
+        for function in (self.guide, self.model):
+            if function is None:
+                continue
+            for arg, role in zip(function.body.block.args, function.roles, strict=True):
+                table = parameters if isinstance(role, prob.ParameterAttr) else others
+                known = table.setdefault(self._key(role), (arg.type, role))
+                if known != (arg.type, role):
+                    raise PassError.at(
+                        self.elbo,
+                        f"model and guide declare {role} as {arg.type}, and {known[1]} as {known[0]}",
+                        "declare a shared parameter or argument alike in both",
+                    )
+        return list(parameters.values()), list(others.values())
+
+    def _inline(
+        self,
+        function: prob.FuncOp,
+        by_role: dict[Attribute, SSAValue],
+        handle: _Handler,
+    ) -> None:
+        mapper: dict[SSAValue, SSAValue] = {
+            arg: by_role[self._key(role)]
+            for arg, role in zip(function.body.block.args, function.roles, strict=True)
+        }
+        for op in function.body.block.ops:
+            if isinstance(op, prob.PlateOp):
+                self._plate(op)
+            elif not handle(op, mapper):
+                self._copy(op, mapper)
+
+    def _copy(self, op: Operation, mapper: dict[SSAValue, SSAValue]) -> Operation:
+        copy = op.clone(mapper)
+        copy.location = op.location
+        self.block.add_op(copy)
+        return copy
+
+    def _plate(self, op: prob.PlateOp) -> None:
+        known = self.plates.setdefault(op.sym_name.data, op.clone())
+        if known.size != op.size:
+            raise PassError.at(
+                op,
+                f'plate "{op.sym_name.data}" has size {op.size.value.data} in the model and '
+                f"{known.size.value.data} in the guide",
+                "give the plate one size in both",
+            )
+
+    def _guide_op(self, op: Operation, mapper: dict[SSAValue, SSAValue]) -> bool:
+        match op:
+            case prob.SampleOp():
+                if op.guide is not None:
+                    raise _error(op, "a choice of the guide has a guide of its own", "drop one")
+                self._choice(op, op.law, mapper)
+            case prob.ObserveOp():
+                raise _error(op, "the guide observes data", "observe in the model")
+            case prob.FactorOp():
+                self._addend(f"{op.site.data}.guide", self._negated(mapper[op.value], op))
+            case prob.DeterministicOp() | prob.ReturnOp():
+                pass
+            case _:
+                return False
+        return True
+
+    def _model_op(self, op: Operation, mapper: dict[SSAValue, SSAValue]) -> bool:
+        match op:
+            case prob.SampleOp():
+                self._replay(op, mapper)
+            case prob.ObserveOp():
+                density = self._density(op.law, op.value, mapper, op)
+                self._addend(op.site.data, density)
+            case prob.FactorOp():
+                self._addend(op.site.data, mapper.get(op.value, op.value))
+            case prob.DeterministicOp() | prob.ReturnOp():
+                pass
+            case _:
+                return False
+        return True
+
+    def _choice(self, op: prob.SampleOp, law: SSAValue, mapper: dict[SSAValue, SSAValue]) -> None:
+        """Adds the guide's draw and its entropy term."""
+        name = op.site.data
+        if name in self.draws:
+            raise _error(op, "the choice has two guides", "name its guide once")
+        draw = prob.SampleOp(
+            name, mapper[law], plates=op.plates, auxiliary=op.auxiliary is not None, how=op.how.data
+        )
+        draw.location = op.location
+        self.block.add_op(draw)
+        self.draws[name] = draw
+        mapper[op.value] = draw.value
+        density = self._density(law, op.value, mapper, op)
+        self._addend(f"{name}.entropy", self._negated(density, op))
+
+    def _replay(self, op: prob.SampleOp, mapper: dict[SSAValue, SSAValue]) -> None:
+        name = op.site.data
+        if op.guide is not None:
+            self._choice(op, op.guide, mapper)
+        if name not in self.draws:
+            raise _error(
+                op, "the model has this choice, the guide has not", "add it to the guide, or observe it"
+            )
+        draw = self.draws[name]
+        self._check_fits(op, draw)
+        mapper[op.value] = draw.value
+        self._addend(f"{name}.prior", self._density(op.law, op.value, mapper, op))
+
+    def _check_fits(self, op: prob.SampleOp, draw: prob.SampleOp) -> None:
+        model, guide = law_support(op.law), law_support(draw.law)
+        if draw.value.type != op.value.type:
+            raise _error(
+                op,
+                f"the guide draws {draw.value.type}, the model {op.value.type}"
+                + (f" (guide: {line})" if (line := source_line(draw)) else ""),
+                "give both sites one shape and kind (the same plates, to_event, discreteness)",
+            )
+        if model is not None and guide is not None and not guide.within(model):
+            raise _error(
+                op,
+                f"the guide's support, {guide.value}, is not inside the model's, {model.value}",
+                "choose a guide on the model's support, or transform it (exp, sigmoid)",
+            )
+        if _categories(draw.law) > _categories(op.law):
+            raise _error(op, "the guide has more categories than the model", "give both as many")
+
+    def _check_all_used(self) -> None:
+        model = {op.site.data for op in self.model.body.walk() if isinstance(op, prob.SampleOp)}
+        for name, draw in self.draws.items():
+            if name not in model and draw.auxiliary is None:
+                raise _error(
+                    draw,
+                    "the guide has this choice, the model has not",
+                    'name it as in the model, or mark it with infer={"is_auxiliary": True}',
+                )
+
+    def _density(
+        self, law: SSAValue, value: SSAValue, mapper: dict[SSAValue, SSAValue], source: Operation
+    ) -> SSAValue:
+        op = prob.LogDensityOp(
+            mapper.get(law, law), mapper.get(value, value), dist.float_element(law)
+        )
+        op.location = source.location
+        self.block.add_op(op)
+        return op.result
+
+    def _negated(self, value: SSAValue, source: Operation) -> SSAValue:
+        op = lax.elementwise("neg", value)
+        op.location = source.location
+        self.block.add_op(op)
+        return op.results[0]
+
+    def _addend(self, name: str, value: SSAValue) -> None:
+        while name in self.names:
+            name += "'"
+        self.names.append(name)
+        self.addends.append(value)
+
+    def _element(self) -> Attribute:
+        types = {v.type.get_element_type() for v in self.addends if isinstance(v.type, TensorType)}
+        if len(types) != 1:
+            raise PassError.at(
+                self.elbo,
+                f"the log densities are of {len(types)} types: {', '.join(map(str, types)) or 'none'}",
+                "use one precision, and at least one choice, observation or factor",
+            )
+        return types.pop()
+
+
+
+def _categories(law: SSAValue) -> int:
+    owner = law.owner
+    if isinstance(owner, (dist.CategoricalOp, dist.CategoricalLogitsOp)):
+        return lax.shape_of(owner.operands[0])[-1]
+    if isinstance(owner, (dist.ExpandOp, dist.IndependentOp)):
+        return _categories(owner.base)
+    return 0
+
+
+def _drop_unused_closures(block: Block, roles: list[Attribute]) -> None:
+    for index in reversed(range(len(roles))):
+        if isinstance(roles[index], prob.ClosureAttr) and not block.args[index].uses:
+            block.erase_arg(block.args[index])
+            del roles[index]
+
+
+def _error(op: prob.SampleOp | prob.ObserveOp, cause: str, remedy: str) -> PassError:
+    return PassError.at(op, cause, remedy, site=op.site.data)

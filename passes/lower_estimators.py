@@ -1,0 +1,206 @@
+"""Weights and expectations become one surrogate, of which the gradient is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.builder import InsertPoint
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, TensorType, i32
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+
+from relbo_ir.dialects import estim, lax, prob, rng
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.passes.expressions import Expression, Writer
+
+
+@dataclass(frozen=True)
+class LowerEstimatorsPass(ModulePass):
+    """
+    Writes `estim.score` and `estim.attach` as tensor math, sums the addends, and turns the
+    gradient of the expectation into the value and gradient of that sum.
+
+    Lemma: □(u) = exp(u − stop u) has the value 1 and the derivative of u, and so has
+    1 + (u − stop u); to first order the two are one (Foerster et al. 2018). Side condition: no
+    choice is left, else an error.
+
+    Options: `particles`, how many independent draws the value and the gradient are the mean of.
+
+    ```mlir
+    %v, %d = prob.gradient (%x_ = %x) : (tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+      %e = prob.expectation {
+        %s = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
+        prob.yield "c" %s : tensor<f32>
+      } : tensor<f32>
+      prob.yield_value %e : tensor<f32>
+    }
+    ```
+
+    yields
+
+    ```mlir
+    %v, %d = estim.value_and_grad (%x_ = %x) : (tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+      %0 = lax.stop_gradient %u : tensor<f32>
+      %1 = lax.sub %u, %0 : tensor<f32>
+      %2 = lax.stop_gradient %c : tensor<f32>
+      %3 = lax.mul %2, %1 : tensor<f32>
+      %4 = lax.add %c, %3 : tensor<f32>
+      prob.yield_value %4 : tensor<f32>
+    }
+    ```
+    """
+
+    name = "relbo-lower-estimators"
+
+    particles: int = 1
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.particles < 1:
+            raise PassError(f"{self.particles} particles are none", "use one particle at least")
+        for sample in op.walk():
+            if isinstance(sample, prob.SampleOp) and isinstance(
+                sample.parent_op(), prob.ExpectationOp
+            ):
+                raise PassError.at(
+                    sample,
+                    "a choice is left",
+                    "run relbo-lower-sampling or relbo-externalize-draws first",
+                    site=sample.site.data,
+                )
+        patterns = GreedyRewritePatternApplier([LowerScore(), LowerAttach()])
+        PatternRewriteWalker(patterns).rewrite_module(op)
+        for gradient in [g for g in op.walk() if isinstance(g, prob.GradientOp)]:
+            _lower_gradient(gradient, self.particles)
+
+
+class LowerScore(RewritePattern):
+    """score(c, u, b) = c + stop(c)·(U − stop U) − Σ bᵢ·(uᵢ − stop uᵢ), U = Σ uᵢ at c's shape."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: estim.ScoreOp, rewriter: PatternRewriter, /) -> None:
+        w = Writer(InsertPoint.before(op))
+        cost = w.expression(op.cost)
+        boxes = [
+            _aligned(w, w.expression(u), axes, cost.shape)
+            for u, axes in zip(op.upstream, op.axis_maps, strict=True)
+        ]
+        deviations = [u - w.stop_gradient(u) for u in _sums(boxes, bool(op.baselines))]
+        result = cost
+        for deviation in deviations if not op.baselines else [_total(deviations)]:
+            result = result + w.stop_gradient(cost) * deviation
+        for baseline, deviation in zip(op.baselines, deviations, strict=bool(op.baselines)):
+            result = result - w.stop_gradient(w.expression(baseline)) * deviation
+        rewriter.replace(op, [], [result.value])
+
+
+def _sums(boxes: list[Expression], keep_apart: bool) -> list[Expression]:
+    return boxes if keep_apart or not boxes else [_total(boxes)]
+
+
+def _total(terms: list[Expression]) -> Expression:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def _aligned(
+    w: Writer, upstream: Expression, axes: tuple[int, ...], shape: tuple[int, ...]
+) -> Expression:
+    """The upstream summed over its own axes, its others where the map puts them, broadcastable."""
+    kept = [k for k in axes if k != -1]
+    summed = w.sum(upstream, [n for n, k in enumerate(axes) if k == -1])
+    if not kept:
+        return summed
+    if not isinstance(summed.value.type, TensorType):
+        raise TypeError("an upstream is a tensor")
+    element = summed.value.type.get_element_type()
+    if kept != sorted(kept):
+        order = sorted(range(len(kept)), key=lambda n: kept[n])
+        summed = w.expression(w.insert(lax.TransposeOp(summed.value, order)))
+    wide = TensorType(element, shape)
+    return w.expression(w.insert(lax.BroadcastInDimOp(summed.value, wide, sorted(kept))))
+
+
+class LowerAttach(RewritePattern):
+    """attach(c, h) = c + h − stop h."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: estim.AttachOp, rewriter: PatternRewriter, /) -> None:
+        w = Writer(InsertPoint.before(op))
+        gradient_of = w.expression(op.gradient_of)
+        result = w.expression(op.value) + (gradient_of - w.stop_gradient(gradient_of))
+        rewriter.replace(op, [], [result.value])
+
+
+def _lower_gradient(op: prob.GradientOp, particles: int) -> None:
+    """gradient(E[Σ addends]) = value_and_grad(mean over particles of Σ addends), no choice inside."""
+    held = [inner for inner in op.body.block.ops if isinstance(inner, prob.ExpectationOp)]
+    parent = op.parent_block()
+    if len(held) != 1 or parent is None:
+        raise PassError.at(op, "a gradient holds one expectation", "split it into several")
+    expectation = held[0]
+    expectation.result.replace_all_uses_with(_surrogate(expectation, particles))
+    expectation.detach()
+    expectation.erase()
+    region = op.detach_region(0)
+    lowered = estim.ValueAndGradOp(list(op.operand_values), region, op.value.type)
+    parent.insert_op_before(lowered, op)
+    for old, new in zip(op.results, lowered.results, strict=True):
+        old.replace_all_uses_with(new)
+    op.detach()
+    op.erase()
+
+
+def _surrogate(expectation: prob.ExpectationOp, particles: int) -> SSAValue:
+    yielded = expectation.terminator
+    w = Writer(InsertPoint.before(yielded))
+    total = _total([w.sum(w.expression(a)) for a in yielded.addends]).value
+    yielded.detach()
+    yielded.erase()
+    body = list(expectation.body.block.ops)
+    if particles == 1:
+        _move(body, expectation)
+        return total
+    return _replicated(expectation, body, total, particles)
+
+
+def _replicated(
+    expectation: prob.ExpectationOp, body: list[Operation], total: SSAValue, particles: int
+) -> SSAValue:
+    block = Block(arg_types=[TensorType(i32, [])])
+    for op in body:
+        op.detach()
+        block.add_op(op)
+    block.add_op(prob.YieldValueOp([total]))
+    inside = set(body)
+    keys = {v for op in body for v in op.operands if isinstance(v.type, rng.KeyType)}
+    for key in (k for k in keys if k.owner not in inside):
+        own = rng.ParticleKeyOp(key, block.args[0])
+        uses = [u for u in key.uses if u.operation in inside]
+        block.insert_op_before(own, body[0])
+        for use in uses:
+            use.operation.operands[use.index] = own.result
+    replicate = estim.ReplicateOp(particles, Region(block), total.type)
+    parent = expectation.parent_block()
+    if parent is None:
+        raise ValueError("an expectation stands in a block")
+    parent.insert_op_before(replicate, expectation)
+    return replicate.result
+
+
+def _move(body: list[Operation], before: Operation) -> None:
+    parent = before.parent_block()
+    if parent is None:
+        raise ValueError("an expectation stands in a block")
+    for op in body:
+        op.detach()
+        parent.insert_op_before(op, before)

@@ -1,0 +1,164 @@
+"""Choices become keys, noise and tensor math."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from xdsl.builder import InsertPoint
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp, SymbolRefAttr
+from xdsl.dialects.func import CallOp
+from xdsl.ir import Attribute, SSAValue
+from xdsl.passes import ModulePass
+
+from relbo_ir.dialects import dist, prob, rng
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.prob import ROLE, How
+from relbo_ir.passes.draws import Noise, draw, noise_of, prob_shape, row
+from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.treatment import choices, expectations
+
+
+@dataclass(frozen=True)
+class LowerSamplingPass(ModulePass):
+    """
+    Draws every choice from a key of its own: the program's key folded with a stable hash of the
+    site's name. Noise of one kind and shape is drawn for all its sites at once, which changes no
+    bit. The draw of a `score` choice is cut off from the derivative.
+
+    Lemma: a draw by inverse transform, location-scale or a sampler of the family has the family's
+    law; the estimator's mean is the denotation (design of `prob.gradient`). Side conditions: every
+    choice is `score` or `pathwise`, else an error; no two site names have one hash.
+
+    Options: none.
+
+    ```mlir
+    %z = prob.sample "z" from %q {how = #prob.how<pathwise>} : !prob.law<tensor<f32>>
+    ```
+
+    yields
+
+    ```mlir
+    %k = rng.site_keys %key {sites = [#prob.name"z"]} : tensor<1x!rng.key>
+    %n = rng.normal %k : tensor<1x!rng.key> -> tensor<1xf32>
+    %e = lax.reshape %n : (tensor<1xf32>) -> tensor<f32>
+    %s = lax.mul %scale, %e : tensor<f32>
+    %z = lax.add %loc, %s : tensor<f32>
+    ```
+    """
+
+    name = "relbo-lower-sampling"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for expectation in list(expectations(op)):
+            if sites := choices(expectation):
+                _lower(expectation, sites)
+
+
+def add_argument(function: prob.FuncOp, type_: Attribute, role: Attribute) -> SSAValue:
+    """A new last argument of a function."""
+    block = function.body.block
+    argument = block.insert_arg(type_, len(block.args))
+    inputs, outputs = function.function_type.inputs.data, function.function_type.outputs.data
+    function.properties["function_type"] = FunctionType.from_lists([*inputs, type_], list(outputs))
+    attrs = () if function.arg_attrs is None else function.arg_attrs.data
+    function.properties["arg_attrs"] = ArrayAttr([*attrs, DictionaryAttr({ROLE: role})])
+    return argument
+
+
+def function_of(expectation: prob.ExpectationOp) -> prob.FuncOp:
+    """The function that an expectation stands in."""
+    parent = expectation.parent_op()
+    while parent is not None and not isinstance(parent, prob.FuncOp):
+        parent = parent.parent_op()
+    if parent is None:
+        raise PassError.at(expectation, "the expectation stands in no prob.func", "put it in one")
+    return parent
+
+
+def _seed(function: prob.FuncOp) -> SSAValue:
+    for argument, _ in function.arguments(prob.SeedAttr):
+        return argument
+    return add_argument(function, rng.KeyType(), prob.SeedAttr())
+
+
+def check_decided(sites: list[prob.SampleOp]) -> None:
+    """Every choice has an estimator by now."""
+    for choice in sites:
+        if choice.how.data not in (How.SCORE, How.PATHWISE):
+            raise PassError.at(
+                choice,
+                f"the choice has no estimator yet (it is {choice.how.data.value})",
+                "run relbo-score-function or relbo-pathwise on it first",
+                site=choice.site.data,
+            )
+
+
+def finish(choice: prob.SampleOp, value: SSAValue, writer: Writer) -> None:
+    """Puts the draw in the choice's place, cut off from the derivative where it is held fixed."""
+    if choice.how.data is How.SCORE:
+        value = writer.stop_gradient(writer.expression(value)).value
+    value.name_hint = choice.value.name_hint
+    choice.value.replace_all_uses_with(value)
+    choice.detach()
+    choice.erase()
+
+
+def _lower(expectation: prob.ExpectationOp, sites: list[prob.SampleOp]) -> None:
+    check_decided(sites)
+    key = _seed(function_of(expectation))
+    first = expectation.body.block.first_op
+    if first is None:
+        return
+    top = Writer(InsertPoint.before(first))
+    groups: dict[Noise, list[str]] = {}
+    for choice in sites:
+        noise = noise_of(choice.law)
+        if noise is not None:
+            groups.setdefault(noise, []).append(choice.site.data)
+    drawn: dict[tuple[str, Noise], SSAValue] = {}
+    for noise, names in groups.items():
+        keys = top.insert(rng.SiteKeysOp(key, names))
+        stack = top.insert(noise.kind(keys, noise.element, noise.shape))
+        for index, name in enumerate(names):
+            drawn[name, noise] = row(top, stack, index)
+    for choice in sites:
+        writer = Writer(InsertPoint.before(choice))
+        source = _Keyed(choice, key, writer, drawn)
+        finish(choice, draw(choice, writer, source), writer)
+
+
+@dataclass
+class _Keyed:
+    """Noise from the site's key."""
+
+    choice: prob.SampleOp
+    key: SSAValue
+    writer: Writer
+    drawn: dict[tuple[str, Noise], SSAValue] = field(default_factory=dict[tuple[str, Noise], SSAValue])
+
+    def noise(self, noise: Noise) -> SSAValue:
+        return self.drawn[self.choice.site.data, noise]
+
+    def _keys(self, part: str = "") -> SSAValue:
+        return self.writer.insert(rng.SiteKeysOp(self.key, [self.choice.site.data + part]))
+
+    def log_gamma(self, concentration: Expression, part: str) -> SSAValue:
+        stack = self.writer.insert(rng.LogGammaDrawOp(self._keys(part), concentration.value))
+        return row(self.writer, stack, 0)
+
+    def discrete(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:
+        return row(self.writer, self.writer.insert(draw(self._keys())), 0)
+
+    def opaque(self, sampler: SymbolRefAttr, law: dist.OpaqueOp) -> SSAValue:
+        key = self.writer.insert(rng.SiteKeyOp(self.key, self.choice.site.data))
+        result = dist.law_of(self.choice.law).value
+        if prob_shape(law.result) != result.get_shape():
+            raise PassError.at(
+                self.choice,
+                "an expanded opaque law cannot be drawn yet",
+                "give the distribution its full batch shape",
+                site=self.choice.site.data,
+            )
+        return self.writer.insert(CallOp(sampler, [key, *law.parameters], [result]))

@@ -1,0 +1,85 @@
+"""The pathwise estimator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from relbo_ir.dialects import dist, prob
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.prob import How, HowAttr
+from relbo_ir.passes.analyses.smoothness import SmoothnessOf
+from relbo_ir.passes.analyses.support import Signs
+from relbo_ir.passes.treatment import check_patterns, expectations, selected
+
+
+@dataclass(frozen=True)
+class PathwisePass(ModulePass):
+    """
+    Draws choices by a differentiable sampler z = g(ε, θ): ∇E_q[c(z)] = E_ε[∇c(g(ε, θ))].
+
+    Lemma: location-scale and implicit reparameterization (Kingma and Welling 2014; Figurnov,
+    Mohamed and Mnih 2018). Side conditions: the family's draw is differentiable, and every addend
+    and every law that reads the draw is continuous and locally Lipschitz in it (Lee, Yu and Yang
+    2018). An undecided choice for which that is not proved is left as it is; one that `sites`
+    names or that is planned is an error with the op that breaks it.
+
+    Options: `sites`, glob patterns of choices; by default the undecided choices that are planned
+    to be pathwise or have no plan.
+
+    ```mlir
+    %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
+    ```
+
+    yields
+
+    ```mlir
+    %z = prob.sample "z" from %q {how = #prob.how<pathwise>} : !prob.law<tensor<f32>>
+    ```
+    """
+
+    name = "relbo-pathwise"
+
+    sites: tuple[str, ...] = ()
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        check_patterns(op, self.sites, "sites")
+        for expectation in expectations(op):
+            signs = Signs()
+            for choice in selected(expectation, self.sites, How.PATHWISE):
+                obstacle = pathwise_obstacle(choice, signs)
+                if obstacle is None:
+                    choice.properties["how"] = HowAttr(How.PATHWISE)
+                    choice.properties.pop("plan", None)
+                elif self.sites or choice.plan is not None:
+                    raise PassError.at(
+                        choice,
+                        f"the choice cannot be pathwise: {obstacle}",
+                        "leave it to the score function, or make the program smooth in it",
+                        site=choice.site.data,
+                    )
+
+
+def pathwise_obstacle(choice: prob.SampleOp, signs: Signs) -> str | None:
+    """Why a choice cannot be pathwise, or None where it is proved that it can."""
+    obstacle = _draw_obstacle(choice.law)
+    if obstacle is not None:
+        return obstacle
+    failures = SmoothnessOf(choice, signs).failures
+    return f"the draw is {failures[0].reason}" if failures else None
+
+
+def _draw_obstacle(law: SSAValue) -> str | None:
+    match law.owner:
+        case dist.FamilyOp() as op:
+            if op.FAMILY.draw is dist.Draw.NONE:
+                return f"draws of {op.name} are not differentiable"
+            return None
+        case dist.IndependentOp() | dist.ExpandOp() | dist.TransformedOp() as op:
+            return _draw_obstacle(op.base)
+        case _:
+            return "nothing is known of how its law is drawn"

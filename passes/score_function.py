@@ -1,0 +1,107 @@
+"""The score-function estimator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.builder import Builder, InsertPoint
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from relbo_ir.dialects import dist, estim, prob
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.lax import shape_of
+from relbo_ir.dialects.prob import How, HowAttr
+from relbo_ir.passes.analyses.reach import reached_from
+from relbo_ir.passes.analyses.support import law_support
+from relbo_ir.passes.treatment import check_patterns, expectations, selected
+
+
+@dataclass(frozen=True)
+class ScoreFunctionPass(ModulePass):
+    """
+    Holds the draws of choices fixed and weighs every addend by their scores:
+    ∇E_q[c] = E_q[∇c + c ∇ log q], so c becomes c·□(Σ log q) with □(u) = exp(u − stop u).
+
+    Lemma: the gradient of an expectation (Williams 1992; Schulman et al. 2015; DiCE, Foerster et
+    al. 2018). Side condition: the support of q does not depend on the parameters, and an error
+    names the choice where that is not proved.
+
+    Options: `sites`, glob patterns of choices; by default the undecided choices that are planned
+    for the score function or have no plan.
+
+    ```mlir
+    %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
+    %c = prob.log_density %p at %z : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
+    prob.yield "c" %c : tensor<f32>
+    ```
+
+    yields
+
+    ```mlir
+    %z = prob.sample "z" from %q {how = #prob.how<score>} : !prob.law<tensor<f32>>
+    %c = prob.log_density %p at %z : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
+    %u = prob.log_density %q at %z : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
+    %s = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
+    prob.yield "c" %s : tensor<f32>
+    ```
+    """
+
+    name = "relbo-score-function"
+
+    sites: tuple[str, ...] = ()
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        check_patterns(op, self.sites, "sites")
+        for expectation in expectations(op):
+            treated = selected(expectation, self.sites, How.SCORE)
+            if treated:
+                _score(expectation, treated)
+
+
+def _score(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> None:
+    moving = _parameter_values(expectation)
+    for choice in treated:
+        if _support_moves(choice.law, moving):
+            raise PassError.at(
+                choice,
+                "the support of the guide's law is not proved to be free of parameters",
+                "treat this choice pathwise, or draw from a law on a fixed support",
+                site=choice.site.data,
+            )
+    yielded = expectation.terminator
+    builder = Builder(InsertPoint.before(yielded))
+    upstream: list[SSAValue] = []
+    for choice in treated:
+        choice.properties["how"] = HowAttr(How.SCORE)
+        choice.properties.pop("plan", None)
+        density = prob.LogDensityOp(choice.law, choice.value, dist.float_element(choice.law))
+        density.location = choice.location
+        upstream.append(builder.insert(density).result)
+    maps = [[-1] * len(shape_of(u)) for u in upstream]
+    for index, addend in enumerate(yielded.addends):
+        score = builder.insert(estim.ScoreOp(addend, upstream, maps))
+        yielded.operands[index] = score.result
+
+
+def _parameter_values(expectation: prob.ExpectationOp) -> set[SSAValue]:
+    parent = expectation.parent_op()
+    return reached_from(parent.body.block.args) if isinstance(parent, prob.GradientOp) else set()
+
+
+def _support_moves(law: SSAValue, moving: set[SSAValue]) -> bool:
+    """Whether the support may depend on parameters: a bounded law shifted or scaled by them."""
+    match law.owner:
+        case dist.FamilyOp():
+            return False
+        case dist.IndependentOp() | dist.ExpandOp() as op:
+            return _support_moves(op.base, moving)
+        case dist.TransformedOp() as op:
+            bounded = law_support(op.base) is not dist.Support.REAL
+            if bounded and any(argument in moving for argument in op.arguments):
+                return True
+            return _support_moves(op.base, moving)
+        case _:
+            return True

@@ -1,0 +1,234 @@
+"""What a program of level 1, 2 or 3 means: a NumPy interpreter that shares nothing with lowering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from relbo_ir.dialects import prob
+
+from .choices import Choices, Precision
+from .dual import Dual, total
+from .machine import (
+    Arguments,
+    Coordinates,
+    Handler,
+    Machine,
+    differentiated,
+    module_of,
+    plain_argument,
+)
+from .outcomes import Outcomes
+
+
+def interpret_objective(
+    func: prob.FuncOp, arguments: Arguments, precision: Precision | None = None
+) -> Outcomes:
+    """
+    The denotation of an objective: the `prob.gradient` of a `prob.expectation` in its body (or
+    the expectation alone, which then has no parameters to differentiate).
+
+    Every choice is treated as its `how` says. `exact` and `enumerated` ones are summed, their
+    weights differentiated; the draws and weights of `score` ones stay as they are; `pathwise`
+    draws move with their parameters at fixed noise. Gradients are by the name of the parameter
+    that an operand of `prob.gradient` is, or `operand i` for a computed one.
+    """
+    machine = Machine(module_of(func))
+    for arg, role in zip(func.body.block.args, func.roles, strict=True):
+        machine.values[arg] = plain_argument(arg, role, arguments)
+    found: list[Outcomes] = []
+    coordinates: Coordinates = {}
+
+    def expectation(op: Operation) -> None:
+        if not isinstance(op, prob.ExpectationOp):
+            raise TypeError(op.name)
+        outcomes = _expectation(machine, op, coordinates, precision or Precision())
+        found.append(outcomes)
+        machine.values[op.result] = Dual(np.array([outcomes.value()]))
+
+    def gradient(op: Operation) -> None:
+        if not isinstance(op, prob.GradientOp):
+            raise TypeError(op.name)
+        names = [_operand_name(func, i, x) for i, x in enumerate(op.operands)]
+        plain = dict(zip(names, (machine.number(x) for x in op.operands), strict=True))
+        moving, places = differentiated(plain)
+        coordinates.update(places)
+        machine.values.update(zip(op.body.block.args, moving.values(), strict=True))
+        *inner, last = op.body.block.ops
+        machine.run(inner, {prob.ExpectationOp: expectation})
+        owner = last.operands[0].owner
+        if len(found) != 1 or not isinstance(owner, prob.ExpectationOp):
+            raise NotImplementedError("the oracle wants prob.gradient to yield one expectation")
+
+    for op in func.body.block.ops:
+        if isinstance(op, (prob.GradientOp, prob.ExpectationOp)):
+            machine.run([op], {prob.GradientOp: gradient, prob.ExpectationOp: expectation})
+            return found[0]
+        machine.run([op], {})
+    raise ValueError(f"@{func.sym_name.data} has no prob.gradient and no prob.expectation")
+
+
+def _operand_name(func: prob.FuncOp, index: int, operand: SSAValue) -> str:
+    for arg, role in zip(func.body.block.args, func.roles, strict=True):
+        if arg is operand and isinstance(role, (prob.ParameterAttr, prob.UnconstrainedAttr)):
+            return role.parameter.data
+    return f"operand {index}"
+
+
+def _expectation(
+    machine: Machine, op: prob.ExpectationOp, coordinates: Coordinates, precision: Precision
+) -> Outcomes:
+    block = op.body.block
+    sites = [site for site in block.ops if isinstance(site, prob.SampleOp)]
+    choices = Choices(sites, precision)
+
+    def sample(site: Operation) -> None:
+        if not isinstance(site, prob.SampleOp) or site.guide is not None:
+            raise NotImplementedError("a choice of an objective has no guide of its own left")
+        machine.values[site.value] = choices.draw(site, machine.law(site.law))
+
+    *ops, last = block.ops
+    machine.run(ops, {prob.SampleOp: sample})
+    if not isinstance(last, prob.YieldOp):
+        raise TypeError("prob.expectation must end in prob.yield")
+    addends = {
+        name.data: total(machine.number(value))
+        for name, value in zip(last.names, last.addends, strict=True)
+    }
+    return Outcomes(
+        choices.summed,
+        choices.sampled,
+        choices.sampled_index,
+        addends,
+        coordinates,
+        choices.values,
+    )
+
+
+def interpret_elbo(
+    module: ModuleOp, arguments: Arguments, precision: Precision | None = None
+) -> Outcomes:
+    """
+    The exact ELBO E_q[log p − log q] of the module's `prob.elbo`, and its gradient with respect
+    to the parameters of model and guide, shared by name.
+
+    The guide runs first; then the model, whose choices read the guide's draws. A choice that
+    names its guide in place draws from that. Observations and factors of the model add to log p;
+    factors of the guide subtract; choices that only the guide has count in log q alone. Addends
+    are named `<site>.prior`, `<site>.entropy`, `<site>.likelihood`, `<site>.factor` and
+    `<site>.guide_factor`.
+    """
+    requests = [op for op in module.ops if isinstance(op, prob.ElboOp)]
+    if len(requests) != 1:
+        raise ValueError(f"the module has {len(requests)} prob.elbo, not one")
+    (request,) = requests
+    functions = {op.sym_name.data: op for op in module.ops if isinstance(op, prob.FuncOp)}
+    model = functions[request.model.string_value()]
+    guide = None if request.guide is None else functions[request.guide.string_value()]
+    parts = [f for f in (guide, model) if f is not None]
+    return _Replay(module, parts, arguments, precision or Precision()).outcomes(model, guide)
+
+
+class _Replay:
+    """One run of a guide, then of the model against its draws."""
+
+    def __init__(
+        self,
+        module: ModuleOp,
+        parts: Sequence[prob.FuncOp],
+        arguments: Arguments,
+        precision: Precision,
+    ):
+        self.machine = Machine(module)
+        self.addends: dict[str, Dual] = {}
+        parameters: dict[str, Dual] = {}
+        for func in parts:
+            for arg, role in zip(func.body.block.args, func.roles, strict=True):
+                value = plain_argument(arg, role, arguments)
+                self.machine.values[arg] = value
+                if isinstance(role, (prob.ParameterAttr, prob.UnconstrainedAttr)):
+                    parameters[role.parameter.data] = value
+        moving, self.coordinates = differentiated(parameters)
+        for func in parts:
+            for arg, role in zip(func.body.block.args, func.roles, strict=True):
+                if isinstance(role, (prob.ParameterAttr, prob.UnconstrainedAttr)):
+                    self.machine.values[arg] = moving[role.parameter.data]
+        separate = len(parts) == 2
+        sites = [
+            op
+            for func in parts
+            for op in func.body.block.ops
+            if isinstance(op, prob.SampleOp)
+            and ((separate and func is parts[0]) or op.guide is not None)
+        ]
+        self.choices = Choices(sites, precision)
+
+    def outcomes(self, model: prob.FuncOp, guide: prob.FuncOp | None) -> Outcomes:
+        if guide is not None:
+            handlers: dict[type[Operation], Handler] = {
+                prob.SampleOp: self._draw,
+                prob.FactorOp: self._guide_factor,
+                prob.ReturnOp: _nothing,
+            }
+            self.machine.run(list(guide.body.block.ops), handlers)
+        handlers = {
+            prob.SampleOp: self._replay,
+            prob.ObserveOp: self._observe,
+            prob.FactorOp: self._factor,
+            prob.ReturnOp: _nothing,
+        }
+        self.machine.run(list(model.body.block.ops), handlers)
+        return Outcomes(
+            self.choices.summed,
+            self.choices.sampled,
+            self.choices.sampled_index,
+            self.addends,
+            self.coordinates,
+            self.choices.values,
+        )
+
+    def _add(self, name: str, value: Dual) -> None:
+        if name in self.addends:
+            raise ValueError(f'two addends are named "{name}"')
+        self.addends[name] = total(value)
+
+    def _draw(self, op: Operation) -> None:
+        if isinstance(op, prob.SampleOp):
+            law = self.machine.law(op.law if op.guide is None else op.guide)
+            value = self.choices.draw(op, law)
+            self.machine.values[op.value] = value
+            self._add(f"{op.site.data}.entropy", -law.log_density(value))
+
+    def _replay(self, op: Operation) -> None:
+        if not isinstance(op, prob.SampleOp):
+            return
+        name, law = op.site.data, self.machine.law(op.law)
+        if name not in self.choices.values:
+            if op.guide is None:
+                raise ValueError(f'the model\'s choice "{name}" has no guide')
+            self._draw(op)
+        value = self.choices.values[name]
+        if value.shape != law.shape:
+            raise ValueError(f'"{name}" is {value.shape} in the guide, {law.shape} in the model')
+        self.machine.values[op.value] = value
+        self._add(f"{name}.prior", law.log_density(value))
+
+    def _observe(self, op: Operation) -> None:
+        if isinstance(op, prob.ObserveOp):
+            law = self.machine.law(op.law)
+            self._add(f"{op.site.data}.likelihood", law.log_density(self.machine.number(op.value)))
+
+    def _factor(self, op: Operation) -> None:
+        if isinstance(op, prob.FactorOp):
+            self._add(f"{op.site.data}.factor", self.machine.number(op.value))
+
+    def _guide_factor(self, op: Operation) -> None:
+        if isinstance(op, prob.FactorOp):
+            self._add(f"{op.site.data}.guide_factor", -self.machine.number(op.value))
+
+
+def _nothing(op: Operation) -> None:
+    """Ends of functions have no value of their own."""

@@ -1,0 +1,101 @@
+"""What is asked of the outcomes of a program: mean, gradient, variance of the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .dual import Array, Dual, times
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """
+    All K joint outcomes of a program.
+
+    `summed` (K,) is the weight of the choices that are integrated exactly, with its derivative;
+    `sampled` (K,) that of the choices that an estimator would draw. `addends` holds, by name,
+    the sum of all elements of each addend in each outcome. `coordinates` gives each parameter
+    its places among the P coordinates of the tangents, and its shape.
+    """
+
+    summed: Dual
+    sampled: Dual
+    sampled_index: Array
+    addends: Mapping[str, Dual]
+    coordinates: Mapping[str, tuple[slice, tuple[int, ...]]]
+    values: Mapping[str, Dual] = field(default_factory=dict[str, Dual])
+
+    def __post_init__(self) -> None:
+        mass = float(np.sum(self.weights))
+        if not abs(mass - 1.0) < 1e-6:
+            raise ValueError(
+                f"the outcomes have weight {mass}, not 1: a law's parameters are outside their "
+                "constraint, or its quadrature is too coarse"
+            )
+
+    @property
+    def weights(self) -> Array:
+        """The probability of each outcome, (K,)."""
+        return self._spread(times(self.summed.value, self.sampled.value))
+
+    @property
+    def total(self) -> Dual:
+        """The sum of all addends in each outcome, (K,)."""
+        result = Dual(np.zeros(1))
+        with np.errstate(all="ignore"):
+            for addend in self.addends.values():
+                result = result + addend
+        return result
+
+    def value(self, addend: str | None = None) -> float:
+        """The expectation of the total, or of one addend."""
+        return float(np.sum(times(self.weights, self._of(addend).value)))
+
+    def gradient(self, addend: str | None = None) -> dict[str, Array]:
+        """The derivative of the denotation with respect to each parameter."""
+        rows = times(self._per_outcome(addend), self._spread(self.sampled.value))
+        return self._by_name(np.sum(rows, axis=1))
+
+    def gradient_variance(self) -> dict[str, Array]:
+        """
+        The variance of the one-draw gradient estimator, coordinate by coordinate: the choices
+        that are exact or enumerated are integrated within it, the others are drawn. Where there
+        are both, no drawn finite choice may depend on an integrated one (ValueError).
+        """
+        names, group = np.unique(self.sampled_index, return_inverse=True)
+        mass = np.zeros(len(names))
+        mass[group] = self._spread(self.sampled.value)
+        if np.max(np.abs(mass[group] - self._spread(self.sampled.value)), initial=0.0) > 1e-12:
+            raise ValueError("a drawn choice depends on one that is integrated")
+        estimates = np.zeros((len(names), self._coordinate_count))
+        np.add.at(estimates, group, self._per_outcome(None).T)
+        column = mass[:, np.newaxis]
+        mean = np.sum(times(column, estimates), axis=0)
+        return self._by_name(np.sum(times(column, (estimates - mean) ** 2), axis=0))
+
+    def _of(self, addend: str | None) -> Dual:
+        return self.total if addend is None else self.addends[addend]
+
+    def _per_outcome(self, addend: str | None) -> Array:
+        """(P, K): the derivative of weight·total in each outcome, the drawn weight left out."""
+        chosen, count = self._of(addend), self._coordinate_count
+        rows = np.zeros((count, len(self.sampled_index)))
+        alive = self._spread(self.weights) > 0
+        if self.summed.tangent is not None:
+            rows = rows + times(self.summed.tangent, chosen.value)
+        if chosen.tangent is not None:
+            rows = rows + np.where(alive, times(chosen.tangent, self.summed.value), 0.0)
+        return np.where(self._spread(self.sampled.value) > 0, rows, 0.0)
+
+    @property
+    def _coordinate_count(self) -> int:
+        return max((places.stop for places, _ in self.coordinates.values()), default=0)
+
+    def _spread(self, array: Array) -> Array:
+        return np.broadcast_to(array, (len(self.sampled_index),))
+
+    def _by_name(self, flat: Array) -> dict[str, Array]:
+        return {name: flat[at].reshape(shape) for name, (at, shape) in self.coordinates.items()}
