@@ -135,12 +135,11 @@ class DrawOp(IRDLOperation, ABC):
     is the draw of key k alone (grouping changes no bit).
     """
 
-    keys = operand_def(_tensor)
     result = result_def(_tensor)
     traits = traits_def(Pure())
 
     def verify_(self) -> None:
-        keys, result = self.keys.type, self.result.type
+        keys, result = self.operands[0].type, self.result.type
         if not isinstance(keys, TensorType) or not isinstance(result, TensorType):
             return
         if keys.get_element_type() != KeyType() or len(keys.get_shape()) != 1:
@@ -152,6 +151,7 @@ class DrawOp(IRDLOperation, ABC):
 class NoiseOp(DrawOp, ABC):
     """Draws without parameters."""
 
+    keys = operand_def(_tensor)
     assembly_format = "$keys attr-dict `:` type($keys) `->` type($result)"
 
     def __init__(self, keys: SSAValue, element: Attribute, shape: Sequence[int]):
@@ -221,6 +221,7 @@ class LogGammaDrawOp(ShapedDrawOp):
     """
 
     name = "rng.log_gamma"
+    keys = operand_def(_tensor)
     concentration = operand_def(_tensor)
     assembly_format = (
         "$keys `,` $concentration attr-dict `:` type($keys) `,` type($concentration) `->` "
@@ -244,6 +245,7 @@ class PoissonDrawOp(ShapedDrawOp):
     """
 
     name = "rng.poisson"
+    keys = operand_def(_tensor)
     rate = operand_def(_tensor)
     assembly_format = "$keys `,` $rate attr-dict `:` type($keys) `,` type($rate) `->` type($result)"
 
@@ -265,6 +267,7 @@ class CategoricalDrawOp(ShapedDrawOp):
     """
 
     name = "rng.categorical"
+    keys = operand_def(_tensor)
     logits = operand_def(_tensor)
     assembly_format = "$keys `,` $logits attr-dict `:` type($keys) `,` type($logits) `->` type($result)"
 
@@ -286,6 +289,7 @@ class WaldDrawOp(ShapedDrawOp):
     """
 
     name = "rng.wald"
+    keys = operand_def(_tensor)
     mean = operand_def(_tensor)
     assembly_format = "$keys `,` $mean attr-dict `:` type($keys) `,` type($mean) `->` type($result)"
 

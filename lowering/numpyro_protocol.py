@@ -25,7 +25,7 @@ class SiteTracer(Messenger):
     """
     Binds a site primitive for every message of a model that runs under it.
 
-    Collects the parameters' initial values (`inits`, by name, maybe traced) and their constraints.
+    Collects the parameters' initial values (`inits`, by name, maybe traced).
     """
 
     def __init__(self, key: jax.Array):
@@ -33,7 +33,6 @@ class SiteTracer(Messenger):
         self.key = key
         self.lines: dict[str, str] = {}
         self.inits: dict[str, Any] = {}
-        self.parameters: dict[str, Any] = {}
 
     def process_message(self, msg: Any) -> None:
         """Handles one message; an unknown kind is an error that names it."""
@@ -175,7 +174,6 @@ class SiteTracer(Messenger):
         init = _initial(msg, jax.random.fold_in(self.key, stable_hash(name)))
         self.inits[name] = init
         out = jax.ShapeDtypeStruct(init.shape, init.dtype)
-        self.parameters[name] = constraint
         msg["value"] = sites.PARAM.bind(name=name, line=line, constraint=constraint, out=out)
 
 
@@ -185,10 +183,8 @@ def _initial(msg: Any, key: jax.Array) -> jax.Array:
     else:
         with handlers.seed(rng_seed=key), handlers.block():
             value = msg["fn"]()
-    array = jnp.asarray(value)
-    if not jnp.issubdtype(array.dtype, jnp.floating):
-        array = array.astype(jnp.result_type(float))
-    return array
+    dtype = jnp.result_type(value)
+    return jnp.asarray(value, dtype if jnp.issubdtype(dtype, jnp.floating) else float)
 
 
 def _factor(law: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -72,16 +72,14 @@ def _leaf_name(path: Any, parameters: list[str]) -> str:
     return str(rest[0].key) + jax.tree_util.keystr(tuple(rest[1:]))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Traced:
-    """A traced function: its op, and what runs outside of the IR."""
+    """What of a traced function stays outside of the IR."""
 
-    function: prob.FuncOp
+    function: str
     constants: list[Any]
-    inits: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Initial values of the parameters, constrained, by name: a function of (key, data)."""
-    constraints: dict[str, Any] = field(default_factory=dict[str, Any])
-    initial: Callable[..., dict[str, Any]] | None = None
+    initial: Callable[[jax.Array, Sequence[Any]], dict[str, Any]]
+    """(key, data leaves) → initial values of the parameters, constrained, by name."""
 
 
 def trace_function(
@@ -93,11 +91,8 @@ def trace_function(
     Raises ModelError for a Python branch on a traced value, doubled sites and shapes that do not
     fit; UnsupportedError for what the compiler cannot hold.
     """
-    holder: list[SiteTracer] = []
-
     def run(key: Any, *leaves: Any) -> Any:
         tracer = SiteTracer(key)
-        holder.append(tracer)
         args, kwargs = call.rebuild(leaves)
         run_under(tracer, function, args, kwargs)
         return tracer.inits
@@ -113,14 +108,14 @@ def trace_function(
             "decides structure as a Python value, not as an array",
             line=_user_frame(error),
         ) from error
-    tracer, names = holder[-1], sorted(shape)
+    names = sorted(shape)
     block, roles = Block(), list[Attribute]()
     writer = _Writer(block, roles, name, functions)
     writer.import_all(closed, call)
     op = prob.FuncOp(name, Region(block), roles)
     functions.module.body.block.add_op(op)
     initial = _initial_values(closed, names)
-    return Traced(op, list(closed.consts), tracer.inits, dict(tracer.parameters), initial)
+    return Traced(name, list(closed.consts), initial)
 
 
 def _user_frame(error: BaseException) -> str | None:
@@ -129,7 +124,9 @@ def _user_frame(error: BaseException) -> str | None:
     return f"{mine[-1].filename}:{mine[-1].lineno}" if mine else None
 
 
-def _initial_values(closed: core.ClosedJaxpr, names: list[str]) -> Callable[..., dict[str, Any]]:
+def _initial_values(
+    closed: core.ClosedJaxpr, names: list[str]
+) -> Callable[[jax.Array, Sequence[Any]], dict[str, Any]]:
     """The function (key, data leaves...) → initial values: the equations that they need alone."""
     needed = {v for v in closed.jaxpr.outvars if isinstance(v, core.Var)}
     kept: list[Any] = []

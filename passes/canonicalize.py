@@ -23,10 +23,10 @@ from relbo_ir.dialects import dist, estim, lax
 @dataclass(frozen=True)
 class CanonicalizePass(ModulePass):
     """
-    Applies equations that hold bit for bit, merges nested scores, removes what is dead.
+    Applies equations, merges nested scores, removes what is dead.
 
-    Lemma: each pattern's own equation. Floats keep their signed zeros, infinities and NaNs, so
-    x + 0 stays.
+    Lemma: each pattern's own equation. They hold bit for bit (signed zeros, infinities and NaNs
+    included, so x + 0 stays), but for log(exp x) = x, which rounds less than what it replaces.
 
     Options: none.
 
@@ -46,7 +46,7 @@ class CanonicalizePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         patterns = GreedyRewritePatternApplier(
-            [DoubleNegation(), UnitFactor(), NoOp(), NestedScore(), NestedExpand()]
+            [DoubleNegation(), UnitFactor(), LogOfExp(), NoOp(), NestedScore(), NestedExpand()]
         )
         PatternRewriteWalker(patterns, post_walk_func=region_dce).rewrite_module(op)
 
@@ -77,6 +77,17 @@ class UnitFactor(RewritePattern):
             rewriter.replace(op, [], [x])
         elif op.name == "lax.mul" and _is_splat(x, 1):
             rewriter.replace(op, [], [y])
+
+
+class LogOfExp(RewritePattern):
+    """log(exp x) = x."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if op.name != "lax.log":
+            return
+        inner = op.operands[0].owner
+        if isinstance(inner, Operation) and inner.name == "lax.exp":
+            rewriter.replace(op, [], [inner.operands[0]])
 
 
 class NoOp(RewritePattern):

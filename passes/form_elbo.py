@@ -183,7 +183,7 @@ class _Former:
                 raise _error(op, "the guide observes data", "observe in the model")
             case prob.FactorOp():
                 self._addend(f"{op.site.data}.guide", self._negated(mapper[op.value], op))
-            case prob.DeterministicOp() | prob.ReturnOp():
+            case prob.ReturnOp():
                 pass
             case _:
                 return False
@@ -198,7 +198,7 @@ class _Former:
                 self._addend(op.site.data, density)
             case prob.FactorOp():
                 self._addend(op.site.data, mapper.get(op.value, op.value))
-            case prob.DeterministicOp() | prob.ReturnOp():
+            case prob.ReturnOp():
                 pass
             case _:
                 return False

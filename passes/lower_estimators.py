@@ -166,6 +166,9 @@ def _surrogate(expectation: prob.ExpectationOp, particles: int) -> SSAValue:
     total = _total([w.sum(w.expression(a)) for a in yielded.addends]).value
     yielded.detach()
     yielded.erase()
+    for named in [op for op in expectation.body.block.ops if isinstance(op, prob.DeterministicOp)]:
+        named.detach()
+        named.erase()
     body = list(expectation.body.block.ops)
     if particles == 1:
         _move(body, expectation)

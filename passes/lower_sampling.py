@@ -9,7 +9,7 @@ from xdsl.builder import InsertPoint
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp, SymbolRefAttr
 from xdsl.dialects.func import CallOp
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from relbo_ir.dialects import dist, prob, rng
@@ -17,7 +17,6 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import ROLE, How
 from relbo_ir.passes.draws import Noise, draw, noise_of, prob_shape, row
 from relbo_ir.passes.expressions import Expression, Writer
-from relbo_ir.passes.treatment import choices, expectations
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class LowerSamplingPass(ModulePass):
 
     Lemma: a draw by inverse transform, location-scale or a sampler of the family has the family's
     law; the estimator's mean is the denotation (design of `prob.gradient`). Side conditions: every
-    choice is `score` or `pathwise`, else an error; no two site names have one hash.
+    choice of an expectation is `score` or `pathwise`, else an error; no two site names have one hash.
 
     Options: none.
 
@@ -51,9 +50,15 @@ class LowerSamplingPass(ModulePass):
     name = "relbo-lower-sampling"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for expectation in list(expectations(op)):
-            if sites := choices(expectation):
-                _lower(expectation, sites)
+        sites = [choice for choice in op.walk() if isinstance(choice, prob.SampleOp)]
+        for block in dict.fromkeys(choice.parent_block() for choice in sites):
+            parent = None if block is None else block.parent_op()
+            if block is None or (isinstance(parent, prob.FuncOp) and _is_model(parent)):
+                continue
+            mine = [choice for choice in sites if choice.parent_block() is block]
+            if isinstance(parent, prob.ExpectationOp):
+                check_decided(mine)
+            _lower(block, mine)
 
 
 def add_argument(function: prob.FuncOp, type_: Attribute, role: Attribute) -> SSAValue:
@@ -67,13 +72,13 @@ def add_argument(function: prob.FuncOp, type_: Attribute, role: Attribute) -> SS
     return argument
 
 
-def function_of(expectation: prob.ExpectationOp) -> prob.FuncOp:
-    """The function that an expectation stands in."""
-    parent = expectation.parent_op()
+def function_of(op: Operation) -> prob.FuncOp:
+    """The function that an op stands in."""
+    parent = op.parent_op()
     while parent is not None and not isinstance(parent, prob.FuncOp):
         parent = parent.parent_op()
     if parent is None:
-        raise PassError.at(expectation, "the expectation stands in no prob.func", "put it in one")
+        raise PassError.at(op, f"{op.name} stands in no prob.func", "put it in one")
     return parent
 
 
@@ -105,10 +110,15 @@ def finish(choice: prob.SampleOp, value: SSAValue, writer: Writer) -> None:
     choice.erase()
 
 
-def _lower(expectation: prob.ExpectationOp, sites: list[prob.SampleOp]) -> None:
-    check_decided(sites)
-    key = _seed(function_of(expectation))
-    first = expectation.body.block.first_op
+def _is_model(function: prob.FuncOp) -> bool:
+    """Whether a function is a model or a guide: its choices are asked about, not drawn."""
+    last = function.body.block.last_op
+    return last is None or not last.operands
+
+
+def _lower(block: Block, sites: list[prob.SampleOp]) -> None:
+    key = _seed(function_of(sites[0]))
+    first = block.first_op
     if first is None:
         return
     top = Writer(InsertPoint.before(first))

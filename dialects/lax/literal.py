@@ -78,7 +78,7 @@ def shortest(element: Attribute, value: float) -> str:
         text = f"{value:.{digits}g}"
         try:
             if encode(element, [float(text)]) == exact:
-                return text if any(c in text for c in ".en") else text + ".0"
+                return repr(float(text))
         except OverflowError:
             continue
     return repr(value)

@@ -1,16 +1,19 @@
 """Hypothesis strategies: random well-typed programs, and text that is hard to print."""
 
-from .edges import awkward_modules, literals, site_names
-from .programs import FAMILIES, Program, programs, structure
+from .edges import awkward_programs, literals, site_names
+from .program import Program, structure, text_of
+from .programs import FAMILIES, OUTCOME_LIMIT, programs
 from .scope import FEATURES
 
 __all__ = [
     "FAMILIES",
     "FEATURES",
+    "OUTCOME_LIMIT",
     "Program",
-    "awkward_modules",
+    "awkward_programs",
     "literals",
     "programs",
     "site_names",
     "structure",
+    "text_of",
 ]

@@ -22,6 +22,8 @@ from relbo_ir.dialects import lax, prob
 from relbo_ir.dialects.lax import LiteralAttr
 from relbo_ir.dialects.prob import NameAttr
 
+from .program import Program
+
 _WIDTHS: dict[Attribute, int] = {
     Float64Type(): 8,
     Float32Type(): 4,
@@ -110,8 +112,8 @@ def site_names() -> st.SearchStrategy[str]:
 
 
 @st.composite
-def awkward_modules(draw: st.DrawFn) -> ModuleOp:
-    """A module whose constants and names are all at the edges; it verifies."""
+def awkward_programs(draw: st.DrawFn) -> Program:
+    """A module (without argument values) whose constants and names are all at the edges; it verifies."""
     block = Block()
     roles: list[Attribute] = []
     for name in draw(st.lists(site_names(), max_size=2, unique=True)):
@@ -126,4 +128,4 @@ def awkward_modules(draw: st.DrawFn) -> ModuleOp:
         holder = draw(st.sampled_from([prob.FactorOp, prob.DeterministicOp]))
         block.add_op(holder(name, constant.result))
     block.add_op(prob.ReturnOp())
-    return ModuleOp([prob.FuncOp("f", Region(block), roles)])
+    return Program(ModuleOp([prob.FuncOp("f", Region(block), roles)]))

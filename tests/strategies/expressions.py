@@ -58,7 +58,7 @@ def positive(scope: Scope, shape: Shape) -> SSAValue:
 def unit(scope: Scope, shape: Shape) -> SSAValue:
     """A tensor inside (0, 1) that reads no Normal draw."""
     body = scope.body
-    finite = [d for d in scope.draws if d.kind != "normal"]
+    finite = _finite(scope)
     match scope.pick(4 if finite else 3):
         case 0:
             return scope.parameter("unit_interval", shape)
@@ -71,6 +71,10 @@ def unit(scope: Scope, shape: Shape) -> SSAValue:
             low = body.constant(scope.grid("unit_interval"), floats(shape))
             scope.shared.mark("select")
             return body.add(lax.SelectNOp(which, [low, unit(scope, shape)]))
+
+
+def _finite(scope: Scope) -> list[Drawn]:
+    return [d for d in scope.draws if d.kind in ("bernoulli", "categorical")]
 
 
 def _atom(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
@@ -171,7 +175,7 @@ def _condition(scope: Scope, finite: list[Drawn], shape: Shape) -> SSAValue:
 
 
 def _selected(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
-    finite = [d for d in scope.draws if d.kind in ("bernoulli", "categorical")]
+    finite = _finite(scope)
     if not finite:
         return _affine(scope, shape, most, depth)
     which = _condition(scope, finite, shape)
@@ -183,9 +187,7 @@ def _selected(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
 
 def _looked_up(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
     """One of several numbers, by the value of a finite draw."""
-    finite = [
-        d for d in scope.draws if d.kind in ("bernoulli", "categorical") and d.shape in ((), shape)
-    ]
+    finite = [d for d in _finite(scope) if d.shape in ((), shape)]
     if not finite:
         return _sum(scope, shape, most, depth)
     drawn = finite[-1 - scope.pick(len(finite))]

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from io import StringIO
 
 import numpy as np
-import numpy.typing as npt
 from hypothesis import strategies as st
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
-from xdsl.printer import Printer
 
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.lax import shape_of
 
 from .build import Shape, floats
 from .expressions import positive, real, unit
+from .program import Program
 from .scope import FEATURES, Drawn, Scope, Shared
 
 FAMILIES = ("finite", "normal", "mixed")
 OUTCOME_LIMIT = 4000
 _NODES = 12
-
-
-@dataclass(frozen=True)
-class Program:
-    """A module with @model, @guide and @elbo; a value for each argument; what it contains."""
-
-    module: ModuleOp
-    arguments: Mapping[str | tuple[str, int], npt.NDArray[np.float64]]
-    features: Mapping[str, bool]
-
-    def __repr__(self) -> str:
-        on = [name for name, present in self.features.items() if present]
-        return f"Program(\n{text_of(self.module)}\n{dict(self.arguments)}\n{on})"
 
 
 @dataclass(frozen=True)
@@ -296,25 +279,3 @@ def _observe(scope: Scope, name: str) -> None:
     value = scope.data(kind, shape, floating)
     plates = prob.plates_attr(_plates(None, shape, scope))
     body.block.add_op(prob.ObserveOp(name, law, value, plates))
-
-
-def text_of(module: ModuleOp) -> str:
-    """The module as IR text."""
-    stream = StringIO()
-    Printer(stream).print_op(module)
-    return stream.getvalue()
-
-
-_ERASED = (
-    (re.compile(r'lax\.constant "[^"]*"'), 'lax.constant ""'),
-    (re.compile(r'#prob\.name"(?:[^"\\]|\\.)*"'), '#prob.name""'),
-    (re.compile(r'(prob\.(?:sample|observe|factor|deterministic)) "(?:[^"\\]|\\.)*"'), r'\1 ""'),
-)
-
-
-def structure(module: ModuleOp) -> str:
-    """The IR text with constants and names erased: equal for programs of one structure."""
-    text = text_of(module)
-    for pattern, replacement in _ERASED:
-        text = pattern.sub(replacement, text)
-    return text

@@ -1,0 +1,128 @@
+"""From emitted source to callable functions; compiled code is shared by IR text and precision."""
+
+from __future__ import annotations
+
+import linecache
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.ir import Attribute
+
+from relbo_ir.dialects import prob
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.lowering.emit import emit_function
+from relbo_ir.passes.report import NAMES
+
+_CACHE: OrderedDict[tuple[str, bool], Executable] = OrderedDict()
+_CACHE_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Executable:
+    """A level-4 function: its source, and the functions that the source defines."""
+
+    source: str
+    run: Callable[..., Any]
+    """(params, key, data) → (value, gradients by name), or the named results; jitted."""
+    run_value: Callable[..., Any]
+    """(params, key, data) → the first result alone; jitted."""
+    plain: Callable[..., Any]
+    """As `run`, for use inside another jit."""
+    data_roles: tuple[Attribute, ...]
+    """The roles that the entries of `data` fill, in order."""
+
+
+def executable(module: ModuleOp, symbol: str = "elbo") -> Executable:
+    """
+    Compiles a level-4 function of a module. Modules of equal text share their compiled code, so
+    closed-over arrays are arguments, never constants of it.
+    """
+    key = (f"{symbol}\n{module}", bool(jax.config.read("jax_enable_x64")))
+    if key in _CACHE:
+        _CACHE.move_to_end(key)
+        return _CACHE[key]
+    source = program_source(module, symbol)
+    plain = load(source)["run"]
+
+    def value(params: Any, key: Any, data: Any) -> Any:
+        return plain(params, key, data)[0]
+
+    roles = tuple(data_roles(find_function(module, symbol)))
+    made = Executable(source, jax.jit(plain), jax.jit(value), plain, roles)
+    _CACHE[key] = made
+    while len(_CACHE) > _CACHE_SIZE:
+        _CACHE.popitem(last=False)
+    return made
+
+
+def load(source: str) -> dict[str, Any]:
+    """Runs emitted source; tracebacks show its lines."""
+    filename = f"<relbo-ir program {len(linecache.cache)}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    namespace: dict[str, Any] = {"__name__": "relbo_ir_program"}
+    exec(compile(source, filename, "exec"), namespace)
+    return namespace
+
+
+def find_function(module: ModuleOp, symbol: str) -> prob.FuncOp:
+    """The `prob.func` of that name."""
+    for op in module.ops:
+        if isinstance(op, prob.FuncOp) and op.sym_name.data == symbol:
+            return op
+    raise PassError(f"the module has no function @{symbol}", "name one of its functions")
+
+
+def data_roles(function: prob.FuncOp) -> list[Attribute]:
+    """The roles that the entries of `data` fill, in order."""
+    return [r for r in function.roles if isinstance(r, (prob.DataAttr, prob.ClosureAttr))]
+
+
+def program_source(module: ModuleOp, symbol: str) -> str:
+    """The whole source: the program, and `run(params, key, data)` around it."""
+    function = find_function(module, symbol)
+    arguments: list[str] = []
+    parameters: list[str] = []
+    position = 0
+    for role in function.roles:
+        match role:
+            case prob.UnconstrainedAttr() | prob.ParameterAttr():
+                parameters.append(role.parameter.data)
+                arguments.append(f"params[{ascii(role.parameter.data)}]")
+            case prob.DataAttr() | prob.ClosureAttr():
+                arguments.append(f"data[{position}]")
+                position += 1
+            case prob.SeedAttr():
+                arguments.append("key")
+            case _:
+                raise PassError(
+                    f"@{symbol} takes an argument of role {role}, which a program cannot supply",
+                    "call the emitted main function with it",
+                )
+    call = f"main({', '.join(arguments)})"
+    names = function.attributes.get(NAMES)
+    if isinstance(names, ArrayAttr):
+        labels = [n.data for n in names if isinstance(n, prob.NameAttr)]
+        body = _named_results(call, labels)
+    else:
+        body = _value_and_gradients(call, parameters)
+    return emit_function(module, symbol) + f"\n\ndef run(params, key, data):\n{body}"
+
+
+def _value_and_gradients(call: str, parameters: Sequence[str]) -> str:
+    if not parameters:
+        return f"    return {call}, {{}}\n"
+    entries = ", ".join(f"{ascii(name)}: gradients[{k}]" for k, name in enumerate(parameters))
+    return f"    value, *gradients = {call}\n    return value, {{{entries}}}\n"
+
+
+def _named_results(call: str, names: Sequence[str]) -> str:
+    if not names:
+        return "    return {}\n"
+    if len(names) == 1:
+        return f"    return {{{ascii(names[0])}: {call}}}\n"
+    entries = ", ".join(f"{ascii(name)}: results[{k}]" for k, name in enumerate(names))
+    return f"    results = {call}\n    return {{{entries}}}\n"

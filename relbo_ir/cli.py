@@ -1,0 +1,84 @@
+"""`relbo`: fit a model from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from relbo_ir.dialects.errors import ModelError, RelboError
+from relbo_ir.opt import ERRORS, message
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="relbo", description="Variational inference, compiled.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    fit = commands.add_parser("fit", help="fit the guide of an ELBO and print its posterior")
+    fit.add_argument(
+        "target",
+        metavar="FILE.py:elbo",
+        help="a Python file and the name of its ELBO; `data` in the file is a tuple of its arguments",
+    )
+    fit.add_argument("--steps", type=int, default=2000, help="gradient steps (default: 2000)")
+    fit.add_argument("--particles", type=int, default=1, help="draws per step (default: 1)")
+    fit.add_argument("--step-size", type=float, default=0.01, help="of Adam (default: 0.01)")
+    fit.add_argument("--key", type=int, default=0, help="random key (default: 0)")
+    fit.add_argument("--pipeline", default="default", help="a pipeline's name or its passes")
+    fit.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def load_target(target: str) -> tuple[Any, tuple[Any, ...]]:
+    """The ELBO that `FILE.py:name` names, and the file's `data` (an empty tuple without it)."""
+    path, separator, name = target.rpartition(":")
+    if not separator or not path.endswith(".py"):
+        raise ModelError(f"{target!r} is not FILE.py:NAME", "name the file and its ELBO: coin.py:elbo")
+    if not Path(path).is_file():
+        raise ModelError(f"there is no file {path}", "check the path")
+    namespace = runpy.run_path(path, run_name="relbo_target")
+    if name not in namespace:
+        raise ModelError(f"{path} defines no {name!r}", "name a variable of the file that is an ELBO")
+    from relbo_ir.objective import ELBO
+
+    elbo, data = namespace[name], namespace.get("data", ())
+    if not isinstance(elbo, ELBO):
+        raise ModelError(f"{name!r} in {path} is a {type(elbo).__name__}", "make it a relbo_ir.ELBO")
+    if not isinstance(data, tuple):
+        raise ModelError(f"`data` in {path} is not a tuple", "write data = (x, y) in the file")
+    return elbo, data  # pyright: ignore[reportUnknownVariableType]
+
+
+def _fit(options: argparse.Namespace) -> None:
+    elbo, data = load_target(options.target)
+    import optax
+
+    from relbo_ir.training import fit
+
+    result = fit(
+        elbo,
+        *data,
+        steps=options.steps,
+        particles=options.particles,
+        optimizer=optax.adam(options.step_size),
+        key=options.key,
+        pipeline=options.pipeline,
+        progress=not options.quiet,
+    )
+    print(result)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of `relbo`; exits with 1 and a message where the input is bad."""
+    options = _parser().parse_args(arguments)
+    try:
+        _fit(options)
+    except (RelboError, *ERRORS, SyntaxError) as error:
+        print(f"relbo: {message(error)}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Why each choice is treated as it is."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+
+from relbo_ir.dialects import dist, prob
+from relbo_ir.dialects.location import source_line
+from relbo_ir.dialects.prob import How
+from relbo_ir.passes.analyses.support import Signs
+from relbo_ir.passes.pathwise import pathwise_obstacle
+from relbo_ir.passes.treatment import choices, expectations
+
+
+def family_of(law: SSAValue) -> str:
+    """The law in words: `Normal`, `exp of Normal`, and the like."""
+    match law.owner:
+        case dist.FamilyOp() as op:
+            return op.FAMILY.name
+        case dist.TransformedOp() as op:
+            return f"{op.transform.data.value} of {family_of(op.base)}"
+        case dist.IndependentOp() | dist.ExpandOp() as op:
+            return family_of(op.base)
+        case _:
+            return "opaque law"
+
+
+def explain(module: ModuleOp) -> str:
+    """A line or two for every choice of the module, in order."""
+    lines: list[str] = []
+    for expectation in expectations(module):
+        signs = Signs()
+        for choice in choices(expectation):
+            lines.extend(_explain(choice, signs))
+    return "\n".join(lines)
+
+
+def _explain(choice: prob.SampleOp, signs: Signs) -> list[str]:
+    plates = [axis.plate.string_value() for axis in choice.plates or ()]
+    where = f" in plate {', '.join(plates)}" if plates else ""
+    line = source_line(choice) or "no source line"
+    how = choice.how.data
+    head = f'"{choice.site.data}" ({line}): {family_of(choice.law)}{where}, {how.value}'
+    obstacle = pathwise_obstacle(choice, signs)
+    if obstacle is not None:
+        return [head, f"    not pathwise: {obstacle}"]
+    if how is How.PATHWISE:
+        return [head, "    the draw is differentiable, and all that reads it is smooth in it"]
+    return [head, "    pathwise is legal too; the pipeline chose otherwise"]
