@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from enum import auto
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, SymbolRefAttr, TensorType, i64
-from xdsl.ir import Attribute, EnumAttribute, SSAValue
+from xdsl.dialects.utils.enum_attribute import EnumAttribute
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     BaseAttr,
     IRDLOperation,

@@ -7,7 +7,8 @@ from enum import auto
 
 from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntAttr, StringAttr, SymbolRefAttr, f64
 from xdsl.dialects.builtin import AnyFloat, TensorType
-from xdsl.ir import Attribute, EnumAttribute, ParametrizedAttribute
+from xdsl.dialects.utils.enum_attribute import EnumAttribute
+from xdsl.ir import Attribute, ParametrizedAttribute
 from xdsl.ir import TypeAttribute
 from xdsl.irdl import irdl_attr_definition, param_def
 from xdsl.parser import AttrParser
