@@ -5,13 +5,11 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, TensorType
-from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue, TypeAttribute
+from xdsl.dialects.builtin import ArrayAttr, TensorType, i1
+from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
-    BaseAttr,
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_attr_definition,
     irdl_op_definition,
     operand_def,
     prop_def,
@@ -21,22 +19,17 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from relbo_ir.dialects.key import KeyType
 from relbo_ir.dialects.name import NameAttr
-
-_tensor = BaseAttr(TensorType)
-
-
-@irdl_attr_definition
-class KeyType(ParametrizedAttribute, TypeAttribute):
-    """
-    A random key. Draws are functions of their key: `Pure`, and reproducible.
-
-    ```mlir
-    !rng.key
-    ```
-    """
-
-    name = "rng.key"
+from relbo_ir.dialects.tensors import (
+    INTEGERS,
+    REALS,
+    TENSOR,
+    element_of,
+    expect,
+    shape_of_type,
+    tensor,
+)
 
 
 def stable_hash(name: str) -> int:
@@ -62,7 +55,7 @@ class SiteKeysOp(IRDLOperation):
 
     key = operand_def(KeyType)
     sites = prop_def(ArrayAttr[NameAttr])
-    result = result_def(_tensor)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$key attr-dict `:` type($result)"
@@ -78,8 +71,7 @@ class SiteKeysOp(IRDLOperation):
         names = [n.data for n in self.sites]
         if len({stable_hash(n) for n in names}) != len(names):
             raise VerifyException(f"two of the sites {names} have one hash; rename one of them")
-        if self.result.type != TensorType(KeyType(), [len(names)]):
-            raise VerifyException(f"{len(names)} sites have {len(names)} keys")
+        expect(f"{self.name} of {len(names)} sites", self.result, TensorType(KeyType(), [len(names)]))
 
 
 @irdl_op_definition
@@ -120,13 +112,17 @@ class ParticleKeyOp(IRDLOperation):
     name = "rng.particle_key"
 
     key = operand_def(KeyType)
-    particle = operand_def(_tensor)
+    particle = operand_def(INTEGERS)
     result = result_def(KeyType)
     traits = traits_def(Pure())
     assembly_format = "$key `,` $particle attr-dict `:` type($particle)"
 
     def __init__(self, key: SSAValue, particle: SSAValue):
         super().__init__(operands=[key, particle], result_types=[KeyType()])
+
+    def verify_(self) -> None:
+        if shape_of_type(self.particle.type) or element_of(self.particle.type) == i1:
+            raise VerifyException(f"a particle is an integer of rank 0, not {self.particle.type}")
 
 
 class DrawOp(IRDLOperation, ABC):
@@ -135,23 +131,21 @@ class DrawOp(IRDLOperation, ABC):
     is the draw of key k alone (grouping changes no bit).
     """
 
-    result = result_def(_tensor)
+    keys = operand_def(TENSOR)
+    result = result_def(REALS)
     traits = traits_def(Pure())
 
     def verify_(self) -> None:
-        keys, result = self.operands[0].type, self.result.type
-        if not isinstance(keys, TensorType) or not isinstance(result, TensorType):
-            return
-        if keys.get_element_type() != KeyType() or len(keys.get_shape()) != 1:
+        keys, result = self.keys.type, self.result.type
+        if element_of(keys) != KeyType() or len(shape_of_type(keys)) != 1:
             raise VerifyException(f"{self.name} takes a vector of keys, not {keys}")
-        if result.get_shape()[:1] != keys.get_shape():
+        if shape_of_type(result)[:1] != shape_of_type(keys):
             raise VerifyException(f"{self.name}: {keys} and {result} differ in their first axis")
 
 
 class NoiseOp(DrawOp, ABC):
     """Draws without parameters."""
 
-    keys = operand_def(_tensor)
     assembly_format = "$keys attr-dict `:` type($keys) `->` type($result)"
 
     def __init__(self, keys: SSAValue, element: Attribute, shape: Sequence[int]):
@@ -160,7 +154,24 @@ class NoiseOp(DrawOp, ABC):
 
 
 class ShapedDrawOp(DrawOp, ABC):
-    """Draws with parameters of the result's shape (categories: with one more axis)."""
+    """
+    Draws with one key and with parameters of the result's shape (categories: one more axis).
+    """
+
+    def draw_shape(self) -> tuple[int, ...]:
+        """The shape of one draw, that of the parameters."""
+        return shape_of_type(self.operands[1].type)
+
+    def verify_(self) -> None:
+        super().verify_()
+        if shape_of_type(self.keys.type) != (1,):
+            raise VerifyException(f"{self.name} takes one key, not {self.keys.type}")
+        element = element_of(self.result.type)
+        if element is not None:
+            expect(self.name, self.result, tensor(element, (1, *self.draw_shape())))
+        parameter = element_of(self.operands[1].type)
+        if not is_integer(element) and element != parameter:
+            raise VerifyException(f"{self.name} draws {parameter} from {parameter}, not {element}")
 
     @staticmethod
     def batch(keys: SSAValue, draw: Attribute) -> TensorType[Attribute]:
@@ -221,8 +232,7 @@ class LogGammaDrawOp(ShapedDrawOp):
     """
 
     name = "rng.log_gamma"
-    keys = operand_def(_tensor)
-    concentration = operand_def(_tensor)
+    concentration = operand_def(REALS)
     assembly_format = (
         "$keys `,` $concentration attr-dict `:` type($keys) `,` type($concentration) `->` "
         "type($result)"
@@ -245,8 +255,7 @@ class PoissonDrawOp(ShapedDrawOp):
     """
 
     name = "rng.poisson"
-    keys = operand_def(_tensor)
-    rate = operand_def(_tensor)
+    rate = operand_def(REALS)
     assembly_format = "$keys `,` $rate attr-dict `:` type($keys) `,` type($rate) `->` type($result)"
 
     def __init__(self, keys: SSAValue, rate: SSAValue, element: Attribute):
@@ -267,8 +276,7 @@ class CategoricalDrawOp(ShapedDrawOp):
     """
 
     name = "rng.categorical"
-    keys = operand_def(_tensor)
-    logits = operand_def(_tensor)
+    logits = operand_def(REALS)
     assembly_format = "$keys `,` $logits attr-dict `:` type($keys) `,` type($logits) `->` type($result)"
 
     def __init__(self, keys: SSAValue, logits: SSAValue, element: Attribute):
@@ -289,8 +297,7 @@ class WaldDrawOp(ShapedDrawOp):
     """
 
     name = "rng.wald"
-    keys = operand_def(_tensor)
-    mean = operand_def(_tensor)
+    mean = operand_def(REALS)
     assembly_format = "$keys `,` $mean attr-dict `:` type($keys) `,` type($mean) `->` type($result)"
 
     def __init__(self, keys: SSAValue, mean: SSAValue):

@@ -7,7 +7,7 @@ The source needs jax and numpy, not this package.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -19,7 +19,7 @@ from relbo_ir.dialects.estim import ReplicateOp, ValueAndGradOp
 from relbo_ir.dialects.prob import FuncOp as ProbFuncOp
 from relbo_ir.dialects.prob import PlateOp, YieldValueOp
 from relbo_ir.dialects.prob import ReturnOp as ProbReturnOp
-from relbo_ir.lowering.emit_rules import EMIT, scalar_text
+from relbo_ir.lowering.emit_rules import EMIT, Emit, scalar_text
 from relbo_ir.lowering.types import struct
 
 HEADER = """\
@@ -47,7 +47,8 @@ def flatten_scan(result):
 class ModuleEmitter:
     """Emits functions of one module, each once, callees before callers."""
 
-    def __init__(self, module: ModuleOp):
+    def __init__(self, module: ModuleOp, overrides: Mapping[type[Operation], Emit] | None = None):
+        self.rules: Mapping[type[Operation], Emit] = {**EMIT, **(overrides or {})}
         self._functions: dict[str, FuncOp] = {
             op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp)
         }
@@ -266,12 +267,12 @@ class FunctionEmitter:
                 self._assign(op)
 
     def _assign(self, op: Operation) -> None:
-        rule = EMIT.get(type(op))
+        rule = self.module.rules.get(type(op))
         if rule is None:
             raise PassError.at(
                 op,
                 f"{op.name} cannot be emitted: it is not an op of level 4",
-                "run the lowering passes first (the pipeline relbo-train ends in level 4)",
+                "run the lowering passes first (the default pipeline ends in level 4)",
             )
         expression = rule(self, op)
         if not op.results:
@@ -309,13 +310,16 @@ class FunctionEmitter:
         self._lines.append(f"{result} = jnp.mean(jax.vmap({name})(jnp.arange({size})))")
 
 
-def emit_function(module: ModuleOp, symbol: str) -> str:
+def emit_function(
+    module: ModuleOp, symbol: str, overrides: Mapping[type[Operation], Emit] | None = None
+) -> str:
     """
     Source of one function of the module under the name `main`; its arguments are positional.
+    `overrides` replaces the expressions of op classes.
 
     Raises `PassError` for an op that is not of level 4.
     """
-    emitter = ModuleEmitter(module)
+    emitter = ModuleEmitter(module, overrides)
     for op in module.ops:
         name = op.properties.get("sym_name")
         if isinstance(op, (FuncOp, ProbFuncOp)) and isinstance(name, StringAttr) and name.data == symbol:

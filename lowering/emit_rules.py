@@ -361,6 +361,7 @@ def _tuple(names: Sequence[str]) -> str:
 def _while(em: FunctionEmitter, op: Operation) -> str:
     if not isinstance(op, lax.WhileOp):
         raise TypeError(op.name)
+    em.module.helper("as_tuple")
     names = [em.name(v) for v in op.arguments]
     c, b = op.cond_consts.value.data, op.body_consts.value.data
     cond = em.module.function(op.cond.string_value())

@@ -30,15 +30,21 @@ _OBJECTIVE = (
     "relbo-unconstrain-params",
 )
 _ESTIMATOR = (*_OBJECTIVE, "relbo-assign-estimators", "relbo-score-function", "relbo-pathwise")
-_PROGRAM = ("relbo-expand-densities", "relbo-lower-sampling", "relbo-lower-estimators")
 _CLEAN = ("relbo-canonicalize", "cse")
+_PROGRAM = (
+    "relbo-expand-densities",
+    "relbo-lower-sampling",
+    "relbo-lower-estimators",
+    *_CLEAN,
+)
 
 PIPELINES: dict[str, tuple[str, ...]] = {
     "objective": _OBJECTIVE,
     "estimator": _ESTIMATOR,
-    "default": (*_ESTIMATOR, *_PROGRAM, *_CLEAN),
-    "score-function": (*_OBJECTIVE, "relbo-score-function", *_PROGRAM, *_CLEAN),
-    "explicit": (*_ESTIMATOR, *_PROGRAM, *_CLEAN, "relbo-differentiate", *_CLEAN),
+    "program": _PROGRAM,
+    "default": (*_ESTIMATOR, *_PROGRAM),
+    "score-function": (*_OBJECTIVE, "relbo-score-function", *_PROGRAM),
+    "explicit": (*_ESTIMATOR, *_PROGRAM, "relbo-differentiate", *_CLEAN),
     "draws": (*_OBJECTIVE, "relbo-report", "relbo-lower-sampling", *_CLEAN),
     "addends": (
         *_OBJECTIVE,
@@ -50,7 +56,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 }
 """The passes of each named pipeline, in order."""
 
-_LOWERINGS = {step.partition("{")[0] for step in (*_PROGRAM, "relbo-report", "relbo-externalize-draws")}
+_LOWERINGS = {step.partition("{")[0] for step in (*_PROGRAM[:3], "relbo-report", "relbo-externalize-draws")}
 
 Step = str | ModulePass | RewritePattern
 Pipeline = str | Sequence[Step]
@@ -105,14 +111,16 @@ def available_passes() -> dict[str, Callable[[], type[ModulePass]]]:
 
 def resolve(pipeline: Pipeline, particles: int = 1) -> list[ModulePass]:
     """
-    The passes of a pipeline: a name, a text as `relbo-opt -p` takes it, or a sequence of texts,
-    passes and patterns. Particles go to `relbo-lower-estimators` where the text gives it no options.
+    The passes of a pipeline: a name, a text as `relbo-opt -p` takes it, or a sequence of names,
+    texts, passes and patterns. Particles go to `relbo-lower-estimators` where the text gives it no options.
     """
     if isinstance(pipeline, str):
-        pipeline = PIPELINES.get(pipeline, (pipeline,))
+        pipeline = (pipeline,)
     passes: list[ModulePass] = []
     for step in pipeline:
-        if isinstance(step, ModulePass):
+        if isinstance(step, str) and step in PIPELINES:
+            passes.extend(resolve(PIPELINES[step], particles))
+        elif isinstance(step, ModulePass):
             passes.append(step)
         elif isinstance(step, RewritePattern):
             passes.append(PatternPass(step))

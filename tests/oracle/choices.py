@@ -85,7 +85,7 @@ class Choices:
         self.sampled_index = np.zeros(self.count, dtype=np.int64)
         self.values: dict[str, Dual] = {}
 
-    def _digits(self, site: str, shape: tuple[int, ...]) -> Array:
+    def digits(self, site: str, shape: tuple[int, ...]) -> Array:
         """The outcome of every element of a site in every joint outcome: (K, *shape)."""
         base, stride = self._layout[site]
         elements = math.prod(shape)
@@ -98,7 +98,7 @@ class Choices:
         name, how = site.site.data, site.how.data
         if name in self.values:
             raise ValueError(f'two choices are named "{name}"')
-        digits = self._digits(name, law.shape)
+        digits = self.digits(name, law.shape)
         if law.family in LOCATION_SCALE:
             value, weight = self._location_scale(law, digits, how)
         elif how is How.PATHWISE:

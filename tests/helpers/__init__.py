@@ -1,0 +1,1 @@
+"""Helpers that several test files share; `tests` is on the path, so `from helpers.x import y`."""

@@ -1,0 +1,129 @@
+"""Random legal pipelines: the passes of levels 1 to 3 in the orders that keep a meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from oracle.laws import family_of
+from strategies import Program, programs, text_of
+from xdsl.passes import ModulePass
+from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
+from xdsl.transforms.dead_code_elimination import DeadCodeElimination
+
+from relbo_ir.dialects import prob
+from relbo_ir.dialects.dist import Draw
+from relbo_ir.lowering.expand_densities import ExpandDensitiesPass
+from relbo_ir.lowering.unconstrain_params import UnconstrainParamsPass
+from relbo_ir.passes.assign_estimators import AssignEstimatorsPass
+from relbo_ir.passes.canonicalize import CanonicalizePass
+from relbo_ir.passes.form_elbo import FormElboPass
+from relbo_ir.passes.pathwise import PathwisePass
+from relbo_ir.passes.score_function import ScoreFunctionPass
+
+CLEANERS: tuple[type[ModulePass], ...] = (
+    CanonicalizePass,
+    CommonSubexpressionElimination,
+    DeadCodeElimination,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program and the passes to run on it."""
+
+    program: Program
+    passes: tuple[ModulePass, ...]
+
+    def __repr__(self) -> str:
+        return f"Case(\n{text_of(self.program.module)}\n{self.program.arguments}\n{self.passes})"
+
+
+@dataclass(frozen=True)
+class _Sites:
+    """The choices of the guide: all of them, and those whose draws are differentiable."""
+
+    names: list[str]
+    differentiable: set[str]
+
+
+def _sites(program: Program) -> _Sites:
+    (guide,) = (
+        op
+        for op in program.module.ops
+        if isinstance(op, prob.FuncOp) and op.sym_name.data == "guide"
+    )
+    choices = [op for op in guide.body.block.ops if isinstance(op, prob.SampleOp)]
+    names = [op.site.data for op in choices]
+    moving = {
+        op.site.data for op in choices if family_of(op.law).FAMILY.draw is Draw.LOCATION_SCALE
+    }
+    return _Sites(names, moving)
+
+
+@st.composite
+def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> Case:
+    """
+    A random program with a random legal pipeline of passes from `relbo-form-elbo` on.
+
+    The choices are decided in one of three manners: named in groups, planned and then carried
+    out, or some named and the others planned. Unless `decided`, some may stay undecided. Changing
+    the parameters' coordinates, expanding densities and the three cleaning passes stand anywhere.
+    """
+    program = draw(programs(family))
+    sites = _sites(program)
+    steps = [FormElboPass(), *_interleaved(draw, _decisions(draw, sites, decided))]
+    result: list[ModulePass] = []
+    for step in steps:
+        result.append(step)
+        while draw(st.integers(0, 2)) == 2:
+            result.append(draw(st.sampled_from(CLEANERS))())
+    return Case(program, tuple(result))
+
+
+def _interleaved(draw: st.DrawFn, decisions: list[ModulePass]) -> list[ModulePass]:
+    """The decisions in their order, with the passes that may stand anywhere between them."""
+    steps = list(decisions)
+    for step in (UnconstrainParamsPass(), ExpandDensitiesPass(), ExpandDensitiesPass()):
+        if draw(st.integers(0, 3)) > 0:
+            steps.insert(draw(st.integers(0, len(steps))), step)
+    return steps
+
+
+def _decisions(draw: st.DrawFn, sites: _Sites, decided: bool) -> list[ModulePass]:
+    treatment: dict[str, str] = {}
+    for name in sites.names:
+        kinds = ["score", "planned", "score"] if decided else ["score", "planned", "left"]
+        if name in sites.differentiable:
+            kinds += ["pathwise", "pathwise"]
+        treatment[name] = draw(st.sampled_from(kinds))
+    named = [name for name in sites.names if treatment[name] in ("score", "pathwise")]
+    steps: list[ModulePass] = []
+    order = draw(st.permutations(named)) if named else []
+    while order:
+        count = draw(st.integers(1, len(order)))
+        group, order = order[:count], order[count:]
+        score = tuple(name for name in group if treatment[name] == "score")
+        moving = tuple(name for name in group if treatment[name] == "pathwise")
+        parts: list[ModulePass] = []
+        if score:
+            parts.append(ScoreFunctionPass(sites=score))
+        if moving:
+            parts.append(PathwisePass(sites=moving))
+        steps += draw(st.permutations(parts))
+    planned = [name for name in sites.names if treatment[name] == "planned"]
+    if planned and "left" not in treatment.values():
+        steps += _planned(draw, sites, planned)
+    elif planned:
+        steps.append(ScoreFunctionPass(sites=tuple(planned)))
+    return steps
+
+
+def _planned(draw: st.DrawFn, sites: _Sites, planned: list[str]) -> list[ModulePass]:
+    """A plan for the choices that nothing else decides, with or without options, carried out."""
+    score = tuple(name for name in planned if draw(st.integers(0, 2)) == 2)
+    rest = [name for name in planned if name in sites.differentiable and name not in score]
+    moving = tuple(name for name in rest if draw(st.integers(0, 2)) == 2)
+    carried_out: list[ModulePass] = [ScoreFunctionPass(), PathwisePass()]
+    plan = AssignEstimatorsPass(score=score, pathwise=moving)
+    return [plan, *draw(st.permutations(carried_out))]
