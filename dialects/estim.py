@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, TensorType, i1, i64
 from xdsl.ir import Attribute, Block, Dialect, Region, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
-    BaseAttr,
     IRDLOperation,
     ParsePropInAttrDict,
     VarConstraint,
@@ -32,13 +31,9 @@ from relbo_ir.dialects.prob.structure import (
     print_differentiation,
     verify_differentiation,
 )
+from relbo_ir.dialects.tensors import INTS, REALS, element_of, is_integer, shape_of_type
 
-_tensor = BaseAttr(TensorType)
-_same = VarConstraint("SAME", _tensor)
-
-
-def _shape(value: SSAValue) -> tuple[int, ...]:
-    return value.type.get_shape() if isinstance(value.type, TensorType) else ()
+_same = VarConstraint("SAME", REALS)
 
 
 @irdl_op_definition
@@ -60,9 +55,9 @@ class ScoreOp(IRDLOperation):
     name = "estim.score"
 
     cost = operand_def(_same)
-    upstream = var_operand_def(_tensor)
-    baselines = var_operand_def(_tensor)
-    maps = prop_def(ArrayAttr[DenseArrayBase])
+    upstream = var_operand_def(REALS)
+    baselines = var_operand_def(REALS)
+    maps = prop_def(ArrayAttr.constr(INTS))
     result = result_def(_same)
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
     traits = traits_def(Pure())
@@ -90,7 +85,7 @@ class ScoreOp(IRDLOperation):
         return [tuple(int(k) for k in m.get_values()) for m in self.maps]
 
     def verify_(self) -> None:
-        maps, cost = self.axis_maps, _shape(self.cost)
+        maps, cost = self.axis_maps, shape_of_type(self.cost.type)
         if len(maps) != len(self.upstream):
             raise VerifyException(f"{len(maps)} maps for {len(self.upstream)} upstreams")
         if len(self.baselines) not in (0, len(self.upstream)):
@@ -98,7 +93,9 @@ class ScoreOp(IRDLOperation):
         if any(b.type != self.cost.type for b in self.baselines):
             raise VerifyException(f"a baseline has the type of its addend, {self.cost.type}")
         for upstream, axes in zip(self.upstream, maps, strict=True):
-            shape = _shape(upstream)
+            shape = shape_of_type(upstream.type)
+            if element_of(upstream.type) != element_of(self.cost.type):
+                raise VerifyException(f"{upstream.type} and {self.cost.type} differ in elements")
             if len(axes) != len(shape):
                 raise VerifyException(f"{axes} does not map the {len(shape)} axes of {upstream.type}")
             used = [k for k in axes if k != -1]
@@ -131,6 +128,11 @@ class AttachOp(IRDLOperation):
         super().__init__(operands=[value, gradient_of], result_types=[value.type])
 
 
+def _is_index(type_: Attribute) -> bool:
+    element = element_of(type_)
+    return isinstance(type_, TensorType) and type_.get_shape() == () and is_integer(element) and element != i1
+
+
 @irdl_op_definition
 class ReplicateOp(IRDLOperation):
     """
@@ -147,7 +149,7 @@ class ReplicateOp(IRDLOperation):
     name = "estim.replicate"
 
     size = prop_def(IntegerAttr)
-    result = result_def(_tensor)
+    result = result_def(REALS)
     body = region_def("single_block")
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -163,8 +165,16 @@ class ReplicateOp(IRDLOperation):
     def verify_(self) -> None:
         if self.size.value.data < 1:
             raise VerifyException("estim.replicate needs one particle at least")
-        if len(self.body.block.args) != 1:
-            raise VerifyException("estim.replicate's region has one argument, the particle")
+        types = [arg.type for arg in self.body.block.args]
+        if len(types) != 1 or not _is_index(types[0]):
+            raise VerifyException(
+                "estim.replicate's region has one argument, the particle: an integer of rank 0"
+            )
+        last = self.body.block.last_op
+        if not isinstance(last, YieldValueOp):
+            raise VerifyException("estim.replicate must end in prob.yield_value")
+        if [value.type for value in last.values] != [self.result.type]:
+            raise VerifyException(f"estim.replicate yields one value, of {self.result.type}")
 
 
 @irdl_op_definition
@@ -182,9 +192,9 @@ class ValueAndGradOp(IRDLOperation):
 
     name = "estim.value_and_grad"
 
-    operand_values = var_operand_def()
-    value = result_def(_tensor)
-    gradients = var_result_def()
+    operand_values = var_operand_def(REALS)
+    value = result_def(REALS)
+    gradients = var_result_def(REALS)
     body = region_def("single_block")
     traits = traits_def(Pure())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, TensorType, i1
+from xdsl.dialects.builtin import AnyFloat, ArrayAttr, TensorType, i1
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -131,12 +131,11 @@ class DrawOp(IRDLOperation, ABC):
     is the draw of key k alone (grouping changes no bit).
     """
 
-    keys = operand_def(TENSOR)
     result = result_def(REALS)
     traits = traits_def(Pure())
 
     def verify_(self) -> None:
-        keys, result = self.keys.type, self.result.type
+        keys, result = self.operands[0].type, self.result.type
         if element_of(keys) != KeyType() or len(shape_of_type(keys)) != 1:
             raise VerifyException(f"{self.name} takes a vector of keys, not {keys}")
         if shape_of_type(result)[:1] != shape_of_type(keys):
@@ -146,6 +145,7 @@ class DrawOp(IRDLOperation, ABC):
 class NoiseOp(DrawOp, ABC):
     """Draws without parameters."""
 
+    keys = operand_def(TENSOR)
     assembly_format = "$keys attr-dict `:` type($keys) `->` type($result)"
 
     def __init__(self, keys: SSAValue, element: Attribute, shape: Sequence[int]):
@@ -164,14 +164,14 @@ class ShapedDrawOp(DrawOp, ABC):
 
     def verify_(self) -> None:
         super().verify_()
-        if shape_of_type(self.keys.type) != (1,):
-            raise VerifyException(f"{self.name} takes one key, not {self.keys.type}")
+        if shape_of_type(self.operands[0].type) != (1,):
+            raise VerifyException(f"{self.name} takes one key, not {self.operands[0].type}")
         element = element_of(self.result.type)
         if element is not None:
             expect(self.name, self.result, tensor(element, (1, *self.draw_shape())))
         parameter = element_of(self.operands[1].type)
-        if not is_integer(element) and element != parameter:
-            raise VerifyException(f"{self.name} draws {parameter} from {parameter}, not {element}")
+        if isinstance(element, AnyFloat) and element != parameter:
+            raise VerifyException(f"{self.name} of {parameter} draws {parameter}, not {element}")
 
     @staticmethod
     def batch(keys: SSAValue, draw: Attribute) -> TensorType[Attribute]:
@@ -232,6 +232,7 @@ class LogGammaDrawOp(ShapedDrawOp):
     """
 
     name = "rng.log_gamma"
+    keys = operand_def(TENSOR)
     concentration = operand_def(REALS)
     assembly_format = (
         "$keys `,` $concentration attr-dict `:` type($keys) `,` type($concentration) `->` "
@@ -255,7 +256,9 @@ class PoissonDrawOp(ShapedDrawOp):
     """
 
     name = "rng.poisson"
+    keys = operand_def(TENSOR)
     rate = operand_def(REALS)
+    result = result_def(INTEGERS)
     assembly_format = "$keys `,` $rate attr-dict `:` type($keys) `,` type($rate) `->` type($result)"
 
     def __init__(self, keys: SSAValue, rate: SSAValue, element: Attribute):
@@ -276,8 +279,16 @@ class CategoricalDrawOp(ShapedDrawOp):
     """
 
     name = "rng.categorical"
+    keys = operand_def(TENSOR)
     logits = operand_def(REALS)
+    result = result_def(INTEGERS)
     assembly_format = "$keys `,` $logits attr-dict `:` type($keys) `,` type($logits) `->` type($result)"
+
+    def draw_shape(self) -> tuple[int, ...]:
+        shape = shape_of_type(self.logits.type)
+        if not shape:
+            raise VerifyException(f"{self.name}: the weights need an axis of categories")
+        return shape[:-1]
 
     def __init__(self, keys: SSAValue, logits: SSAValue, element: Attribute):
         shape = logits.type.get_shape()[:-1] if isinstance(logits.type, TensorType) else ()
@@ -297,6 +308,7 @@ class WaldDrawOp(ShapedDrawOp):
     """
 
     name = "rng.wald"
+    keys = operand_def(TENSOR)
     mean = operand_def(REALS)
     assembly_format = "$keys `,` $mean attr-dict `:` type($keys) `,` type($mean) `->` type($result)"
 

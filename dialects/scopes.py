@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, Region, SSAValue
 from xdsl.traits import IsolatedFromAbove, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob.choices import ObserveOp, SampleOp
 from relbo_ir.dialects.prob.structure import PlateOp
+from relbo_ir.dialects.symbols import Functions, functions_of, verify_symbols
+
+_Plates = dict[str, PlateOp]
 
 
 def verify_scopes(module: ModuleOp) -> None:
     """
     Checks that every operand is defined before its use, in the same block or one around it, and
-    not across an isolated op; and that every plate a choice names is declared with its size.
+    not across an isolated op; that every plate a choice names is declared with its size; and that
+    every function an op names is in the module, with the types that the op needs.
 
     Raises `VerifyException` naming the op and its source line.
     """
-    _verify_block(module.body.block, set())
+    functions = functions_of(iter(module.ops))
+    _verify_block(module.body.block, set(), functions, _plates_of(module.body))
 
 
 def verify_module(module: ModuleOp) -> None:
@@ -28,7 +33,14 @@ def verify_module(module: ModuleOp) -> None:
     verify_scopes(module)
 
 
-def _verify_block(block: Block, visible: set[SSAValue]) -> None:
+def _plates_of(region: Region) -> _Plates:
+    plates = (op for block in region.blocks for op in block.ops if isinstance(op, PlateOp))
+    return {op.sym_name.data: op for op in plates}
+
+
+def _verify_block(
+    block: Block, visible: set[SSAValue], functions: Functions, plates: _Plates
+) -> None:
     mine: list[SSAValue] = list(block.args)
     visible.update(mine)
     for op in block.ops:
@@ -38,20 +50,23 @@ def _verify_block(block: Block, visible: set[SSAValue]) -> None:
                     f"{op.name} uses a value that is not defined before it in its scope{place(op)}"
                 )
         if isinstance(op, (SampleOp, ObserveOp)):
-            _verify_plates(op)
+            _verify_plates(op, plates)
+        verify_symbols(op, functions)
         for region in op.regions:
+            inner_plates = _plates_of(region) if op.has_trait(SymbolTable) else plates
             for inner in region.blocks:
-                _verify_block(inner, set() if op.has_trait(IsolatedFromAbove) else visible)
+                isolated = op.has_trait(IsolatedFromAbove)
+                _verify_block(inner, set() if isolated else visible, functions, inner_plates)
         visible.update(op.results)
         mine.extend(op.results)
     visible.difference_update(mine)
 
 
-def _verify_plates(op: SampleOp | ObserveOp) -> None:
+def _verify_plates(op: SampleOp | ObserveOp, plates: _Plates) -> None:
     law = op.law.type
     shape: tuple[int, ...] = getattr(law, "batch_shape", ())
     for axis in () if op.plates is None else op.plates:
-        plate = _lookup(op, axis.plate.string_value())
+        plate = plates.get(axis.plate.string_value())
         if plate is None:
             raise VerifyException(
                 f'"{op.site.data}" stands in plate {axis.plate}, which is not declared{place(op)}'
@@ -62,15 +77,3 @@ def _verify_plates(op: SampleOp | ObserveOp) -> None:
                 f'"{op.site.data}" has {shape[axis.axis.data]} elements on the axis of plate '
                 f"{axis.plate}, which has {size}{place(op)}"
             )
-
-
-def _lookup(op: Operation, name: str) -> PlateOp | None:
-    parent = op.parent_op()
-    while parent is not None and not parent.has_trait(SymbolTable):
-        parent = parent.parent_op()
-    if parent is None:
-        return None
-    for candidate in parent.regions[0].block.ops:
-        if isinstance(candidate, PlateOp) and candidate.sym_name.data == name:
-            return candidate
-    return None

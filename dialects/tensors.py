@@ -28,12 +28,12 @@ Tensor = TensorType[Attribute]
 _WIDTHS = (1, 8, 16, 32, 64)
 
 
-def is_float(element: Attribute) -> bool:
+def is_float(element: Attribute | None) -> bool:
     """Whether an element type is a real floating-point number."""
     return isinstance(element, (BFloat16Type, Float16Type, Float32Type, Float64Type))
 
 
-def is_integer(element: Attribute) -> bool:
+def is_integer(element: Attribute | None) -> bool:
     """Whether an element type is an integer or a boolean."""
     return isinstance(element, IntegerType) and element.width.data in _WIDTHS
 

@@ -37,12 +37,12 @@ def posterior():
     return a / (a + b), np.sqrt(a * b / ((a + b) ** 2 * (a + b + 1)))
 
 
-def train(**options):
+def train(particles=20, **options):
     """A fit that is close to exact: 20 draws a step, and a step size that goes to 0."""
     import optax
 
-    schedule = optax.cosine_decay_schedule(0.02, 2000)
-    return rb.fit(elbo, *data, steps=2000, particles=20, optimizer=optax.adam(schedule), **options)
+    optimizer = optax.adam(optax.cosine_decay_schedule(0.02, 2000))
+    return rb.fit(elbo, *data, steps=2000, particles=particles, optimizer=optimizer, **options)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import PassError, UnsupportedError
+from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.estim import ReplicateOp, ValueAndGradOp
 from relbo_ir.dialects.prob import FuncOp as ProbFuncOp
 from relbo_ir.dialects.prob import PlateOp, YieldValueOp
@@ -96,7 +100,7 @@ class ModuleEmitter:
         self.chunks.append(f"@jax.{kind}\n" + _definition(name, arguments, lines))
         rule = self.function(rule_symbol)
         types = function.function_type.inputs.data
-        floats = [k for k, t in enumerate(types) if struct(t).dtype.kind in "fV"]
+        floats = [k for k, t in enumerate(types) if jnp.issubdtype(struct(t).dtype, np.floating)]
         count = len(function.function_type.outputs.data)
         self.chunks.append(_RULES[kind](name, rule, floats, len(types), count))
         return name
@@ -119,6 +123,11 @@ class ModuleEmitter:
         """An expression for a function of the module as a closed jaxpr."""
         function = self._lookup(symbol)
         structs = [struct(t) for t in function.function_type.inputs.data]
+        if any(jax.dtypes.issubdtype(s.dtype, jax.dtypes.extended) for s in structs):
+            raise UnsupportedError(
+                f"the function {symbol!r}, a parameter of a JAX primitive, takes random keys",
+                "replace the JAX function that uses the primitive",
+            )
         arguments = ", ".join(f"jax.ShapeDtypeStruct({s.shape}, {s.dtype.name!r})" for s in structs)
         return f"jax.make_jaxpr({self.function(symbol)})({arguments})"
 
@@ -132,12 +141,12 @@ class ModuleEmitter:
         """The public expression of a primitive."""
         from relbo_ir.lowering.import_jaxpr import public_primitives
 
-        self.helper("as_tuple")
         attribute = public_primitives().get(op.primitive.data)
         if attribute is None:
             raise UnsupportedError(
                 f"the JAX primitive {op.primitive.data!r} has no public name",
                 "replace the JAX function that uses it",
+                line=source_line(op),
             )
         self._new("import", "primitives", "primitives")
         return f"primitives.{attribute}"

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, StringAttr, SymbolRefAttr, TensorType, i64
 from xdsl.dialects.func import CallOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from relbo_ir.dialects import lax, rng
+from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of, tuple_of
-from relbo_ir.lowering.parameters import float_text, python_text
+from relbo_ir.lowering.parameters import float_text, keywords_text
 from relbo_ir.lowering.types import array_of, dtype_name
 
 if TYPE_CHECKING:
     from relbo_ir.lowering.emit import FunctionEmitter
 
 Emit = Callable[["FunctionEmitter", Operation], str]
+A = TypeVar("A", bound=Attribute)
 EMIT: dict[type[Operation], Emit] = {}
 
 _SPECIAL = {
@@ -90,7 +92,8 @@ def _constant(em: FunctionEmitter, op: Operation) -> str:
     value, dtype = op.value, dtype_text(op.result)
     splat, shape = value.splat, shape_of(op.result)
     if value.text.startswith("0x") or ", 0x" in value.text:
-        return f"np.frombuffer({value.data.payload!r}, np.dtype({element_of(op.result)!r})).reshape({shape})"
+        flat = f"np.frombuffer({value.data.payload!r}, np.dtype({element_of(op.result)!r}))"
+        return f"np.broadcast_to({flat}, {shape})" if splat is not None else f"{flat}.reshape({shape})"
     if splat is not None:
         return f"jnp.full({shape}, {scalar_text(splat)}, {dtype})"
     flat = [scalar_text(v) for v in array_of(value).reshape(-1).tolist()]
@@ -190,12 +193,12 @@ def _iota(em: FunctionEmitter, op: Operation) -> str:
 
 
 _REDUCTIONS: dict[type[lax.ReductionOp], str] = {
-    lax.ReduceSumOp: "jnp.sum({x}, {axes}, dtype={dtype})",
-    lax.ReduceProdOp: "jnp.prod({x}, {axes}, dtype={dtype})",
-    lax.ReduceMaxOp: "jnp.max({x}, {axes})",
-    lax.ReduceMinOp: "jnp.min({x}, {axes})",
-    lax.ReduceAndOp: "jnp.all({x}, {axes})",
-    lax.ReduceOrOp: "jnp.any({x}, {axes})",
+    lax.ReduceSumOp: "lax.reduce_sum({x}, {axes})",
+    lax.ReduceProdOp: "lax.reduce_prod({x}, {axes})",
+    lax.ReduceMaxOp: "lax.reduce_max({x}, {axes})",
+    lax.ReduceMinOp: "lax.reduce_min({x}, {axes})",
+    lax.ReduceAndOp: "lax.reduce_and({x}, {axes})",
+    lax.ReduceOrOp: "lax.reduce_or({x}, {axes})",
     lax.LogSumExpOp: "jsp.logsumexp({x}, {axes})",
 }
 
@@ -204,8 +207,7 @@ _REDUCTIONS: dict[type[lax.ReductionOp], str] = {
 def _reduction(em: FunctionEmitter, op: Operation) -> str:
     if not isinstance(op, lax.ReductionOp):
         raise TypeError(op.name)
-    x, axes, dtype = em.name(op.x), tuple_of(op.axes), dtype_text(op.x)
-    return _REDUCTIONS[type(op)].format(x=x, axes=axes, dtype=dtype)
+    return _REDUCTIONS[type(op)].format(x=em.name(op.x), axes=tuple_of(op.axes))
 
 
 @emits(lax.ArgmaxOp, lax.ArgminOp)
@@ -251,15 +253,16 @@ def _dot_general(em: FunctionEmitter, op: Operation) -> str:
 def _dynamic_slice(em: FunctionEmitter, op: Operation) -> str:
     if not isinstance(op, lax.DynamicSliceOp):
         raise TypeError(op.name)
-    return f"lax.dynamic_slice({em.name(op.x)}, {em.list_of(op.starts)}, {tuple_of(op.sizes)})"
+    arguments = f"{em.name(op.x)}, {em.list_of(op.starts)}, {tuple_of(op.sizes)}"
+    return f"lax.dynamic_slice({arguments}, allow_negative_indices=False)"
 
 
 @emits(lax.DynamicUpdateSliceOp)
 def _dynamic_update_slice(em: FunctionEmitter, op: Operation) -> str:
     if not isinstance(op, lax.DynamicUpdateSliceOp):
         raise TypeError(op.name)
-    x, update = em.name(op.x), em.name(op.update)
-    return f"lax.dynamic_update_slice({x}, {update}, {em.list_of(op.starts)})"
+    arguments = f"{em.name(op.x)}, {em.name(op.update)}, {em.list_of(op.starts)}"
+    return f"lax.dynamic_update_slice({arguments}, allow_negative_indices=False)"
 
 
 _MODES = {
@@ -362,6 +365,7 @@ def _while(em: FunctionEmitter, op: Operation) -> str:
     if not isinstance(op, lax.WhileOp):
         raise TypeError(op.name)
     em.module.helper("as_tuple")
+    em.module.helper("as_tuple")
     names = [em.name(v) for v in op.arguments]
     c, b = op.cond_consts.value.data, op.body_consts.value.data
     cond = em.module.function(op.cond.string_value())
@@ -382,20 +386,86 @@ def _cond(em: FunctionEmitter, op: Operation) -> str:
     return em.unpack(op, call)
 
 
+_PUBLIC = {
+    "scatter-max": "lax.scatter_max",
+    "scatter-min": "lax.scatter_min",
+    "scatter-mul": "lax.scatter_mul",
+    "scatter-sub": "lax.scatter_sub",
+    "random_wrap": "random.wrap_key_data",
+    "random_unwrap": "random.key_data",
+}
+"""Primitives that are bound by a public function: no public primitive, or a jaxpr parameter."""
+
+
 @emits(lax.BindOp)
 def _bind(em: FunctionEmitter, op: Operation) -> str:
     if not isinstance(op, lax.BindOp):
         raise TypeError(op.name)
-    primitive = em.module.primitive(op)
-    for key in op.parameters.data:
-        if not key.isidentifier():
-            raise ValueError(f"{key!r} is no parameter of a primitive")
-    parameters = [
-        f"{key}={python_text(value, em.module.closed_jaxpr)}"
-        for key, value in op.parameters.data.items()
-    ]
+    em.module.helper("as_tuple")
+    name = op.primitive.data
+    try:
+        if name in _BINDERS:
+            return f"as_tuple({_BINDERS[name](em, op)})"
+        function = _PUBLIC.get(name) or f"{em.module.primitive(op)}.bind"
+        parameters = keywords_text(op.parameters.data, em.module.closed_jaxpr)
+    except ValueError as error:
+        raise PassError.at(
+            op,
+            f"the parameters of lax.bind {name!r} cannot be emitted: {error}",
+            "write the parameters as the importer writes them",
+        ) from error
     arguments = ", ".join([*[em.name(v) for v in op.arguments], *parameters])
-    return f"as_tuple({primitive}.bind({arguments}))"
+    return f"as_tuple({function}({arguments}))"
+
+
+def _parameter(op: lax.BindOp, key: str, kind: type[A]) -> A:
+    value = op.parameters.data.get(key)
+    if not isinstance(value, kind):
+        raise ValueError(f"{key} is no {kind.name}")
+    return value
+
+
+def _random_seed(em: FunctionEmitter, op: lax.BindOp) -> str:
+    kind = ascii(_parameter(op, "impl", StringAttr).data)
+    rank = len(shape_of(op.arguments[0]))
+    make = "jax.vmap(" * rank + f"functools.partial(random.key, impl={kind})" + ")" * rank
+    return f"{make}({em.name(op.arguments[0])})"
+
+
+def _platform_index(em: FunctionEmitter, op: lax.BindOp) -> str:
+    branches: list[str] = []
+    for k, platforms in enumerate(_parameter(op, "platforms", ArrayAttr).data):
+        names = platforms.data if isinstance(platforms, ArrayAttr) else (StringAttr("default"),)
+        for name in names:
+            if not isinstance(name, StringAttr):
+                raise ValueError(f"{name} is no platform")
+            branches += keywords_text({name.data: IntegerAttr(k, i64)}, em.module.closed_jaxpr)
+    calls = [branch.replace("=", "=lambda: np.int32(", 1) + ")" for branch in branches]
+    return f"lax.platform_dependent({', '.join(calls)})"
+
+
+def _linear_solve(em: FunctionEmitter, op: lax.BindOp) -> str:
+    names = [em.name(v) for v in op.arguments]
+    lengths = _parameter(op, "const_lengths", ArrayAttr).data
+    calls: list[str] = []
+    for key, length in zip(("matvec", "solve", "transpose_solve"), lengths, strict=True):
+        if not isinstance(length, IntegerAttr):
+            raise ValueError(f"{length} is no number of constants")
+        function = em.module.function(_parameter(op, key, SymbolRefAttr).string_value())
+        consts, names = names[: length.value.data], names[length.value.data :]
+        calls.append(f"as_tuple({function}({', '.join([*consts, '*x'])}))")
+    symmetric = bool(_parameter(op, "symmetric", IntegerAttr))
+    return (
+        f"lax.custom_linear_solve(lambda x: {calls[0]}, {_tuple(names)}, lambda _, x: {calls[1]}, "
+        f"lambda _, x: {calls[2]}, symmetric={symmetric})"
+    )
+
+
+_BINDERS: dict[str, Callable[[FunctionEmitter, lax.BindOp], str]] = {
+    "random_seed": _random_seed,
+    "platform_index": _platform_index,
+    "custom_linear_solve": _linear_solve,
+}
 
 
 _PARAMETER_FREE = {

@@ -13,7 +13,7 @@ import numpy as np
 from jax.extend import core, source_info_util
 from jax.extend.core import primitives
 from xdsl.builder import Builder, InsertPoint
-from xdsl.dialects.builtin import LocationAttr, TensorType
+from xdsl.dialects.builtin import FileLineColLoc, LocationAttr, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
@@ -27,7 +27,7 @@ from relbo_ir.lowering.types import ir_type, literal, struct
 
 Handler = Callable[["Importer", Any, list[SSAValue]], Sequence[SSAValue]]
 _SUMMARY = re.compile(r"^(?P<file>.*?):(?P<line>\d+)(?::\d+)? ")
-INLINED = {"jit", "pjit", "closed_call", "core_call", "remat", "checkpoint", "custom_lin"}
+INLINED = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"}
 
 
 @functools.cache
@@ -117,7 +117,16 @@ class Importer:
         return self.insert(lax.ConstantOp(literal(value))).results[0]
 
     def equation(self, equation: Any, operands: list[SSAValue]) -> Sequence[SSAValue]:
-        """Imports one equation."""
+        """Imports one equation; an error about it names its source line."""
+        try:
+            return self._equation(equation, operands)
+        except UnsupportedError as error:
+            if error.line is not None or error.site is not None:
+                raise
+            cause = f"{error.cause} (in the JAX primitive {equation.primitive.name})"
+            raise UnsupportedError(cause, error.remedy, line=line_of(equation)) from error
+
+    def _equation(self, equation: Any, operands: list[SSAValue]) -> Sequence[SSAValue]:
         name: str = equation.primitive.name
         location = equation_location(equation)
         if name in self.handlers:
@@ -130,7 +139,7 @@ class Importer:
                 return self.inline(inner.jaxpr, [self.constant(c) for c in inner.consts], operands)
             return self.inline(inner, [], operands)
         rule = import_rules.RULES.get(name)
-        if rule is not None:
+        if rule is not None and import_rules.takes(equation, operands):
             built = rule(self, equation, operands)
             if built is not None:
                 op = self.insert(built, location) if isinstance(built, Operation) else None
@@ -149,18 +158,22 @@ class Importer:
             line=equation.params.get("line"),
         )
 
-    def bind(self, equation: Any, operands: list[SSAValue]) -> Operation:
-        """The equation as `lax.bind`."""
+    def bind(
+        self, equation: Any, operands: list[SSAValue], without: Sequence[str] = ()
+    ) -> Operation:
+        """The equation as `lax.bind`, without the parameters that its name stands for."""
         name = equation.primitive.name
         encoded: dict[str, Attribute] = {}
         for key, value in equation.params.items():
+            if key in without:
+                continue
             try:
                 encoded[key] = encode(value, lambda jaxpr: self.function(jaxpr, name))
             except CannotHold as error:
                 raise UnsupportedError(
                     f"the JAX primitive {name} cannot be held in IR: {key} is {error}",
                     "replace the JAX function that uses it",
-                    line=_line(equation),
+                    line=line_of(equation),
                 ) from error
         types = [ir_type(var.aval) for var in equation.outvars]
         return lax.BindOp(name, operands, encoded, types)
@@ -180,9 +193,12 @@ class Importer:
         return FuncOp("_", (inputs, outputs), Region(block))
 
 
-def _line(equation: Any) -> str | None:
+def line_of(equation: Any) -> str | None:
+    """`file.py:12` of an equation, where JAX knows it."""
     location = equation_location(equation)
-    return None if location is None else str(location)
+    if not isinstance(location, FileLineColLoc):
+        return None
+    return f"{location.filename.data}:{location.line.data}"
 
 
 def inline_function(

@@ -12,7 +12,8 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import integer, ints
-from relbo_ir.lowering.types import element_type, ir_type, literal
+from relbo_ir.dialects.rng import KeyType
+from relbo_ir.lowering.types import array_of, element_type, ir_type, literal
 
 if TYPE_CHECKING:
     from relbo_ir.lowering.import_jaxpr import Importer
@@ -70,10 +71,32 @@ def like(importer: Importer, value: SSAValue, shape: Sequence[int]) -> SSAValue:
     return importer.insert(lax.BroadcastInDimOp(value, type_, range(rank))).results[0]
 
 
+_ANY_TYPE = {"scan", "while", "cond", "custom_jvp_call", "custom_vjp_call"}
+
+
+def takes(equation: Any, operands: Sequence[SSAValue]) -> bool:
+    """
+    Whether the rule of an equation takes its types: a scalar key is no tensor, so beside calls of
+    functions only `lax.bind` takes one.
+    """
+    return equation.primitive.name in _ANY_TYPE or not (
+        any(isinstance(v.type, KeyType) for v in operands)
+        or any(
+            var.aval.shape == () and jax.dtypes.issubdtype(var.aval.dtype, jax.dtypes.prng_key)
+            for var in equation.outvars
+        )
+    )
+
+
 def _elementwise(short: str) -> Rule:
+    predicate = issubclass(lax.ELEMENTWISE[short], (lax.CompareOp, lax.PredicateOp))
+
     def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
         if not known(equation.params):
             return None
+        dtypes = {atom.aval.dtype for atom in equation.invars}
+        if len(dtypes) != 1 or not (predicate or dtypes == {equation.outvars[0].aval.dtype}):
+            return None  # as |x| of a complex x, or xʸ for an integer array y
         shape = equation.outvars[0].aval.shape
         return lax.elementwise(short, *[like(importer, v, shape) for v in operands])
 
@@ -112,10 +135,11 @@ def _convert(importer: Importer, equation: Any, operands: list[SSAValue]) -> Bui
     if operands[0].type == _out(equation):
         return [operands[0]]
     if isinstance(owner := operands[0].owner, lax.ConstantOp) and equation.invars[0].aval.shape == ():
-        value = owner.value.values[0]
-        converted = jax.numpy.asarray(value).astype(equation.params["new_dtype"])
-        if not isinstance(converted, jax.core.Tracer):
-            return lax.ConstantOp(literal(converted))
+        with jax.ensure_compile_time_eval():
+            value = jlax.convert_element_type(
+                array_of(owner.value), equation.params["new_dtype"]
+            )
+        return lax.ConstantOp(literal(value))
     return lax.ConvertOp(operands[0], element_type(equation.params["new_dtype"]))
 
 
@@ -223,7 +247,10 @@ def _iota(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
 
 def _reduction(cls: type[lax.ReductionOp]) -> Rule:
     def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-        if not known(equation.params, "axes"):
+        logical = cls in (lax.ReduceAndOp, lax.ReduceOrOp)
+        if not known(equation.params, "axes") or (
+            logical and equation.invars[0].aval.dtype != bool
+        ):
             return None
         return cls(operands[0], equation.params["axes"])
 
@@ -324,7 +351,7 @@ _SCATTER = ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")
 @rule("gather")
 def _gather(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     params = equation.params
-    if not known(params, *_GATHER, "fill_value"):
+    if not known(params, *_GATHER, "fill_value") or _mode(params) is None:
         return None
     numbers = params["dimension_numbers"]
     props: dict[str, Attribute] = {
@@ -342,25 +369,30 @@ def _gather(importer: Importer, equation: Any, operands: list[SSAValue]) -> Buil
     return _make(lax.GatherOp, equation, operands, **props)
 
 
+_MODES = {
+    jlax.GatherScatterMode.CLIP: "clip",
+    jlax.GatherScatterMode.FILL_OR_DROP: "fill",
+    jlax.GatherScatterMode.PROMISE_IN_BOUNDS: "promise_in_bounds",
+}
+
+
+def _mode(params: dict[str, Any]) -> str | None:
+    return _MODES.get(jlax.GatherScatterMode.from_any(params["mode"]))
+
+
 def _index_facts(params: dict[str, Any]) -> dict[str, Attribute]:
-    mode = jlax.GatherScatterMode.from_any(params["mode"])
     return {
         "indices_are_sorted": BoolAttr.from_bool(params["indices_are_sorted"]),
         "unique_indices": BoolAttr.from_bool(params["unique_indices"]),
-        "mode": StringAttr(
-            {
-                jlax.GatherScatterMode.CLIP: "clip",
-                jlax.GatherScatterMode.FILL_OR_DROP: "fill",
-                jlax.GatherScatterMode.PROMISE_IN_BOUNDS: "promise_in_bounds",
-            }[mode]
-        ),
+        "mode": StringAttr(_mode(params) or ""),
     }
 
 
 def _scatter(cls: type[lax.ScatterBase]) -> Rule:
     def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
         params = equation.params
-        if not known(params, *_SCATTER, "update_jaxpr", "update_consts"):
+        names = (*_SCATTER, "update_jaxpr", "update_consts")
+        if not known(params, *names) or _mode(params) is None:
             return None
         numbers = params["dimension_numbers"]
         dims = numbers.scatter_dims_to_operand_dims
@@ -382,6 +414,15 @@ def _scatter(cls: type[lax.ScatterBase]) -> Rule:
 RULES["scatter"] = _scatter(lax.ScatterOp)
 RULES["scatter-add"] = _scatter(lax.ScatterAddOp)
 RULES["scatter_add"] = RULES["scatter-add"]
+
+
+def _public(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    """Scatters that combine by a jaxpr: their name says which, and `emit` calls them by name."""
+    return importer.bind(equation, operands, without=("update_jaxpr", "update_consts"))
+
+
+for _name in ("scatter-max", "scatter-min", "scatter-mul", "scatter-sub"):
+    RULES[_name] = RULES[_name.replace("-", "_")] = _public
 
 
 @rule("scan")
@@ -439,8 +480,36 @@ def _custom_vjp(importer: Importer, equation: Any, operands: list[SSAValue]) -> 
     return custom_derivatives.import_custom_vjp(importer, equation, operands)
 
 
+@rule("custom_linear_solve")
+def _linear_solve(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    jaxprs, lengths = equation.params["jaxprs"], equation.params["const_lengths"]
+    if jaxprs.transpose_solve is None or len(equation.outvars) != len(operands) - sum(
+        n or 0 for n in lengths
+    ):
+        return None
+    parts: dict[str, list[SSAValue]] = {}
+    start = 0
+    for name, count in lengths._asdict().items():
+        parts[name] = operands[start : start + count]
+        start += count
+    symbols = {
+        name: SymbolRefAttr(importer.function(jaxpr, f"linear_{name}"))
+        for name, jaxpr in jaxprs._asdict().items()
+    }
+    symmetric = symbols.pop("vecmat") == symbols["matvec"] and parts.pop("vecmat") == parts["matvec"]
+    parameters: dict[str, Attribute] = {
+        **symbols,
+        "symmetric": BoolAttr.from_bool(symmetric),
+        "const_lengths": ArrayAttr([integer(len(parts[name])) for name in symbols]),
+    }
+    consts = [value for name in symbols for value in parts[name]]
+    types = [ir_type(var.aval) for var in equation.outvars]
+    return lax.BindOp("custom_linear_solve", [*consts, *operands[start:]], parameters, types)
+
+
 @rule("random_gamma_grad")
 def _random_gamma_grad(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     if not known(equation.params):
         return None
-    return lax.elementwise("random_gamma_grad", *operands)
+    shape = equation.outvars[0].aval.shape
+    return lax.elementwise("random_gamma_grad", *[like(importer, v, shape) for v in operands])

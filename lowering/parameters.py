@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+import keyword
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     SymbolRefAttr,
     f64,
+    i1,
     i64,
 )
 from xdsl.ir import Attribute
@@ -50,23 +52,30 @@ def encode(value: Any, function: Callable[[core.ClosedJaxpr], str]) -> Attribute
         return NoneAttr()
     if isinstance(value, bool):
         return BoolAttr.from_bool(value)
-    if isinstance(value, enum.Enum) and type(value).__name__ in _CLASSES:
-        return _tagged("enum", f"{type(value).__name__}.{value.name}")
-    if isinstance(value, (int, np.integer)):
+    cls = type(value)
+    known = _CLASSES.get(cls.__name__) is cls
+    if isinstance(value, enum.Enum) and known:
+        return _tagged("enum", f"{cls.__name__}.{value.name}")
+    if isinstance(value, (int, np.integer)) and not isinstance(value, enum.Enum):
+        if not -(2**63) <= int(value) < 2**63:
+            raise CannotHold(f"{value}, more than 64 bits")
         return IntegerAttr(int(value), i64)
     if isinstance(value, (float, np.floating)):
         return FloatAttr(float(value), f64)
-    if isinstance(value, str):
+    if cls is str:
+        if not value.isascii():
+            raise CannotHold(f"{value!r}, which is not ASCII")
         return StringAttr(value)
     if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
         return _tagged("dtype", np.dtype(value).name)
-    if type(value).__name__ in _CLASSES:
-        fields = {k: v for k, v in vars(value).items()} if hasattr(value, "__dict__") else {}
-        fields = fields or value._asdict()
+    if known:
+        fields = vars(value) if hasattr(value, "__dict__") else value._asdict()
         encoded: dict[str, Attribute] = {k: encode(v, function) for k, v in fields.items()}
-        return DictionaryAttr({"class": StringAttr(type(value).__name__), **encoded})
-    if isinstance(value, (tuple, list)):
-        return ArrayAttr([encode(v, function) for v in value])  # pyright: ignore[reportUnknownVariableType]
+        return DictionaryAttr({"class": StringAttr(cls.__name__), **encoded})
+    if cls.__name__ == "PRNGImpl":  # of the default kind: the keys' types are checked
+        return StringAttr(value.name)
+    if cls in (tuple, list):
+        return ArrayAttr([encode(v, function) for v in value])
     if isinstance(value, core.ClosedJaxpr):
         return SymbolRefAttr(function(value))
     raise CannotHold(f"a parameter of type {type(value).__name__}")
@@ -82,9 +91,7 @@ def python_text(attr: Attribute, function: Callable[[str], str]) -> str:
         case NoneAttr():
             return "None"
         case IntegerAttr():
-            if attr.type != i64:
-                return repr(bool(attr.value.data))
-            return repr(attr.value.data)
+            return repr(bool(attr.value.data) if attr.type == i1 else attr.value.data)
         case FloatAttr():
             return float_text(attr.value.data)
         case StringAttr():
@@ -108,18 +115,30 @@ def _dictionary_text(data: Any, function: Callable[[str], str]) -> str:
         return value.data
 
     if set(data) == {"dtype"}:
-        return f"jnp.dtype({jnp.dtype(text('dtype')).name!r})"
+        try:
+            name = jnp.dtype(text("dtype")).name
+        except TypeError as error:
+            raise ValueError(f"{text('dtype')!r} is no dtype") from error
+        return f"jnp.dtype({name!r})"
     if set(data) == {"enum"}:
         cls, _, member = text("enum").partition(".")
-        if cls not in _CLASSES or not hasattr(_CLASSES[cls], member) or not member.isidentifier():
-            raise ValueError(f"{text('enum')} is no member of a known enumeration")
+        if member not in getattr(_CLASSES.get(cls), "__members__", ()):
+            raise ValueError(f"{text('enum')!r} is no member of a known enumeration")
         return f"lax.{cls}.{member}"
     if "class" in data and text("class") in _CLASSES:
-        fields = [f"{k}={python_text(v, function)}" for k, v in data.items() if k != "class"]
-        if not all(k.isidentifier() for k in data):
-            raise ValueError("a field's name is no identifier")
-        return f"lax.{text('class')}({', '.join(fields)})"
-    raise ValueError("unknown kind of parameter")
+        fields = {k: v for k, v in data.items() if k != "class"}
+        return f"lax.{text('class')}({', '.join(keywords_text(fields, function))})"
+    raise ValueError(f"{sorted(data)} is no kind of parameter")
+
+
+def keywords_text(
+    parameters: Mapping[str, Attribute], function: Callable[[str], str]
+) -> list[str]:
+    """Encoded parameters as the keyword arguments of a call; ValueError for a hostile name."""
+    for key in parameters:
+        if not (key.isascii() and key.isidentifier()) or keyword.iskeyword(key):
+            raise ValueError(f"{key!r} is no name of a parameter")
+    return [f"{key}={python_text(value, function)}" for key, value in parameters.items()]
 
 
 def float_text(value: float) -> str:

@@ -8,12 +8,13 @@ from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, TensorType, i32
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import BaseAttr, IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
+from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.dist.family import Draw, Family, Support
 from relbo_ir.dialects.prob.types import LawType
+from relbo_ir.dialects.tensors import REALS
 
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -50,6 +51,8 @@ class FamilyOp(IRDLOperation, ABC):
         for (name, _), type_ in zip(cls.FAMILY.parameters.items(), parameter_types, strict=True):
             if not isinstance(type_, TensorType) or not isinstance(type_.get_element_type(), AnyFloat):
                 raise ValueError(f"{cls.FAMILY.name}: {name} is {type_}, not a tensor of floats")
+            if element not in (None, type_.get_element_type()):
+                raise ValueError(f"{cls.FAMILY.name}: its parameters differ in their float type")
             element = type_.get_element_type()
             shape = type_.get_shape()
             if name in cls.FAMILY.event_parameters:
@@ -76,7 +79,6 @@ class FamilyOp(IRDLOperation, ABC):
 
 
 _FORMAT = "attr-dict `:` functional-type(operands, results)"
-_float_tensor = BaseAttr(TensorType)
 
 
 @irdl_op_definition
@@ -93,8 +95,8 @@ class NormalOp(FamilyOp):
     FAMILY: ClassVar[Family] = Family(
         "Normal", {"loc": "real", "scale": "positive"}, Support.REAL, Draw.LOCATION_SCALE
     )
-    loc = operand_def(_float_tensor)
-    scale = operand_def(_float_tensor)
+    loc = operand_def(REALS)
+    scale = operand_def(REALS)
     assembly_format = "$loc `,` $scale " + _FORMAT
 
 
@@ -110,7 +112,7 @@ class HalfNormalOp(FamilyOp):
 
     name = "dist.half_normal"
     FAMILY: ClassVar[Family] = Family("HalfNormal", {"scale": "positive"}, Support.POSITIVE, Draw.LOCATION_SCALE)
-    scale = operand_def(_float_tensor)
+    scale = operand_def(REALS)
     assembly_format = "$scale " + _FORMAT
 
 
@@ -128,8 +130,8 @@ class LogNormalOp(FamilyOp):
     FAMILY: ClassVar[Family] = Family(
         "LogNormal", {"loc": "real", "scale": "positive"}, Support.POSITIVE, Draw.LOCATION_SCALE
     )
-    loc = operand_def(_float_tensor)
-    scale = operand_def(_float_tensor)
+    loc = operand_def(REALS)
+    scale = operand_def(REALS)
     assembly_format = "$loc `,` $scale " + _FORMAT
 
 
@@ -145,7 +147,7 @@ class HalfCauchyOp(FamilyOp):
 
     name = "dist.half_cauchy"
     FAMILY: ClassVar[Family] = Family("HalfCauchy", {"scale": "positive"}, Support.POSITIVE, Draw.LOCATION_SCALE)
-    scale = operand_def(_float_tensor)
+    scale = operand_def(REALS)
     assembly_format = "$scale " + _FORMAT
 
 
@@ -163,8 +165,8 @@ class GammaOp(FamilyOp):
     FAMILY: ClassVar[Family] = Family(
         "Gamma", {"concentration": "positive", "rate": "positive"}, Support.POSITIVE, Draw.IMPLICIT
     )
-    concentration = operand_def(_float_tensor)
-    rate = operand_def(_float_tensor)
+    concentration = operand_def(REALS)
+    rate = operand_def(REALS)
     assembly_format = "$concentration `,` $rate " + _FORMAT
 
 
@@ -186,8 +188,8 @@ class BetaOp(FamilyOp):
         Support.UNIT_INTERVAL,
         Draw.IMPLICIT,
     )
-    concentration1 = operand_def(_float_tensor)
-    concentration0 = operand_def(_float_tensor)
+    concentration1 = operand_def(REALS)
+    concentration0 = operand_def(REALS)
     assembly_format = "$concentration1 `,` $concentration0 " + _FORMAT
 
 
@@ -203,7 +205,7 @@ class BernoulliOp(FamilyOp):
 
     name = "dist.bernoulli"
     FAMILY: ClassVar[Family] = Family("BernoulliProbs", {"probs": "unit_interval"}, Support.BOOLEAN, Draw.NONE)
-    probs = operand_def(_float_tensor)
+    probs = operand_def(REALS)
     assembly_format = "$probs " + _FORMAT
 
 
@@ -219,7 +221,7 @@ class BernoulliLogitsOp(FamilyOp):
 
     name = "dist.bernoulli_logits"
     FAMILY: ClassVar[Family] = Family("BernoulliLogits", {"logits": "real"}, Support.BOOLEAN, Draw.NONE)
-    logits = operand_def(_float_tensor)
+    logits = operand_def(REALS)
     assembly_format = "$logits " + _FORMAT
 
 
@@ -241,7 +243,7 @@ class CategoricalOp(FamilyOp):
         Draw.NONE,
         frozenset({"probs"}),
     )
-    probs = operand_def(_float_tensor)
+    probs = operand_def(REALS)
     assembly_format = "$probs " + _FORMAT
 
 
@@ -263,7 +265,7 @@ class CategoricalLogitsOp(FamilyOp):
         Draw.NONE,
         frozenset({"logits"}),
     )
-    logits = operand_def(_float_tensor)
+    logits = operand_def(REALS)
     assembly_format = "$logits " + _FORMAT
 
 
@@ -279,7 +281,7 @@ class PoissonOp(FamilyOp):
 
     name = "dist.poisson"
     FAMILY: ClassVar[Family] = Family("Poisson", {"rate": "positive"}, Support.COUNT, Draw.NONE)
-    rate = operand_def(_float_tensor)
+    rate = operand_def(REALS)
     assembly_format = "$rate " + _FORMAT
 
 
@@ -299,8 +301,8 @@ class InverseGaussianOp(FamilyOp):
     FAMILY: ClassVar[Family] = Family(
         "InverseGaussian", {"mean": "positive", "concentration": "positive"}, Support.POSITIVE, Draw.NONE
     )
-    mean = operand_def(_float_tensor)
-    concentration = operand_def(_float_tensor)
+    mean = operand_def(REALS)
+    concentration = operand_def(REALS)
     assembly_format = "$mean `,` $concentration " + _FORMAT
 
 

@@ -9,7 +9,6 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, SymbolRefAttr, Te
 from xdsl.dialects.utils.enum_attribute import EnumAttribute
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
-    BaseAttr,
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_attr_definition,
@@ -28,6 +27,7 @@ from xdsl.utils.str_enum import StrEnum
 
 from relbo_ir.dialects.dist.families import FamilyOp, broadcast_shapes
 from relbo_ir.dialects.prob.types import LawType
+from relbo_ir.dialects.tensors import INTS, REALS, TENSOR, is_float
 
 
 def law_of(value: SSAValue) -> LawType:
@@ -71,8 +71,8 @@ class IndependentOp(IRDLOperation):
             return
         if law.value != base.value or law.event_rank.data != base.event_rank.data + self.rank.value.data:
             raise VerifyException(f"independent of rank {self.rank.value.data} does not make {law} of {base}")
-        if law.event_rank.data > len(law.value.get_shape()):
-            raise VerifyException(f"{base} has no {self.rank.value.data} batch axes")
+        if self.rank.value.data < 0:
+            raise VerifyException(f"independent joins axes, not {self.rank.value.data} of them")
 
 
 @irdl_op_definition
@@ -88,7 +88,7 @@ class ExpandOp(IRDLOperation):
     name = "dist.expand"
 
     base = operand_def(LawType)
-    shape = prop_def(DenseArrayBase)
+    shape = prop_def(INTS)
     result = result_def(LawType)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -126,7 +126,7 @@ class ExpandOp(IRDLOperation):
 
 
 class Transform(StrEnum):
-    """A smooth increasing bijection of the reals (or the positive reals), applied elementwise."""
+    """A smooth, strictly monotone map of the reals onto its range, applied elementwise."""
 
     EXP = auto()
     AFFINE = auto()
@@ -171,7 +171,7 @@ class TransformedOp(IRDLOperation):
     name = "dist.transformed"
 
     base = operand_def(LawType)
-    arguments = var_operand_def(BaseAttr(TensorType))
+    arguments = var_operand_def(REALS)
     transform = prop_def(TransformAttr)
     result = result_def(LawType)
     traits = traits_def(Pure())
@@ -189,19 +189,24 @@ class TransformedOp(IRDLOperation):
         law = law_of(self.base)
         if self.result.type != law:
             raise VerifyException(f"an elementwise transform of {law} has the type {law}")
+        element = law.value.get_element_type()
+        if not is_float(element):
+            raise VerifyException(f"a transform takes a continuous law, not {law}")
         wanted = 2 if self.transform.data is Transform.AFFINE else 0
         if len(self.arguments) != wanted:
             raise VerifyException(f"{self.transform.data} takes {wanted} arguments")
         for argument in self.arguments:
-            if not isinstance(argument.type, TensorType):
-                continue
-            shape = law.value.get_shape()
-            try:
-                fits = broadcast_shapes(argument.type.get_shape(), shape) == shape
-            except ValueError:
-                fits = False
-            if not fits:
+            if not _fits(argument.type, law.value):
                 raise VerifyException(f"{argument.type} does not broadcast to {law.value}")
+
+
+def _fits(argument: Attribute, value: TensorType[Attribute]) -> bool:
+    if not isinstance(argument, TensorType) or argument.element_type != value.element_type:
+        return False
+    try:
+        return broadcast_shapes(argument.get_shape(), value.get_shape()) == value.get_shape()
+    except ValueError:
+        return False
 
 
 @irdl_op_definition
@@ -217,7 +222,7 @@ class OpaqueOp(IRDLOperation):
 
     name = "dist.opaque"
 
-    parameters = var_operand_def(BaseAttr(TensorType))
+    parameters = var_operand_def(TENSOR)
     sample = prop_def(SymbolRefAttr)
     log_prob = prop_def(SymbolRefAttr)
     result = result_def(LawType)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC
+
 from xdsl.dialects.builtin import TensorType, i1
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
-    BaseAttr,
     IRDLOperation,
     VarConstraint,
     irdl_op_definition,
@@ -15,26 +15,28 @@ from xdsl.irdl import (
     traits_def,
 )
 from xdsl.traits import Pure
-from xdsl.utils.exceptions import VerifyException
 
-_same = VarConstraint("SAME", BaseAttr(TensorType))
-_tensor = BaseAttr(TensorType)
+from relbo_ir.dialects.tensors import (
+    FLOATS,
+    INTEGERS,
+    NUMBERS,
+    TENSOR,
+    VALUES,
+    expect,
+    shape_of_type,
+)
+
 
 
 class ElementwiseOp(IRDLOperation, ABC):
     """An op that acts element by element on tensors of one shape."""
 
-    def verify_(self) -> None:
-        shapes = {v.type.get_shape() for v in (*self.operands, *self.results) if isinstance(v.type, TensorType)}
-        if len(shapes) > 1:
-            raise VerifyException(f"{self.name} is elementwise, but the shapes are {sorted(shapes)}")
-
 
 class UnaryOp(ElementwiseOp, ABC):
     """One operand, a result of the same type."""
 
-    x = operand_def(_same)
-    result = result_def(_same)
+    x = operand_def(TENSOR)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     assembly_format = "$x attr-dict `:` type($result)"
 
@@ -45,9 +47,9 @@ class UnaryOp(ElementwiseOp, ABC):
 class BinaryOp(ElementwiseOp, ABC):
     """Two operands and a result of the same type."""
 
-    x = operand_def(_same)
-    y = operand_def(_same)
-    result = result_def(_same)
+    x = operand_def(TENSOR)
+    y = operand_def(TENSOR)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     assembly_format = "$x `,` $y attr-dict `:` type($result)"
 
@@ -58,10 +60,10 @@ class BinaryOp(ElementwiseOp, ABC):
 class TernaryOp(ElementwiseOp, ABC):
     """Three operands and a result of the same type."""
 
-    x = operand_def(_same)
-    y = operand_def(_same)
-    z = operand_def(_same)
-    result = result_def(_same)
+    x = operand_def(TENSOR)
+    y = operand_def(TENSOR)
+    z = operand_def(TENSOR)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     assembly_format = "$x `,` $y `,` $z attr-dict `:` type($result)"
 
@@ -69,36 +71,40 @@ class TernaryOp(ElementwiseOp, ABC):
         super().__init__(operands=[x, y, z], result_types=[x.type])
 
 
-def boolean_like(type_: Attribute) -> TensorType[Attribute]:
+def boolean_like(type_: Attribute) -> Attribute:
     """The tensor of booleans of the same shape."""
-    if not isinstance(type_, TensorType):
-        raise TypeError(f"{type_} is not a tensor")
-    return TensorType(i1, type_.get_shape())
+    return TensorType(i1, shape_of_type(type_))
 
 
 class CompareOp(ElementwiseOp, ABC):
     """Two operands of the same type; the result is boolean."""
 
-    x = operand_def(_same)
-    y = operand_def(_same)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    y = operand_def(TENSOR)
+    result = result_def(INTEGERS)
     traits = traits_def(Pure())
     assembly_format = "$x `,` $y attr-dict `:` type($x) `->` type($result)"
 
     def __init__(self, x: SSAValue, y: SSAValue):
         super().__init__(operands=[x, y], result_types=[boolean_like(x.type)])
 
+    def verify_(self) -> None:
+        expect(self.name, self.result, boolean_like(self.x.type))
+
 
 class PredicateOp(ElementwiseOp, ABC):
     """One operand; the result is boolean."""
 
-    x = operand_def(_tensor)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    result = result_def(INTEGERS)
     traits = traits_def(Pure())
     assembly_format = "$x attr-dict `:` type($x) `->` type($result)"
 
     def __init__(self, x: SSAValue):
         super().__init__(operands=[x], result_types=[boolean_like(x.type)])
+
+    def verify_(self) -> None:
+        expect(self.name, self.result, boolean_like(self.x.type))
 
 
 _UNARY = {
@@ -174,14 +180,31 @@ _COMPARE = {"eq": "x = y", "ne": "x ≠ y", "lt": "x < y", "le": "x ≤ y", "gt"
 _PREDICATE = {"is_finite": "whether x is neither infinite nor NaN"}
 
 
+_ELEMENTS = {
+    **dict.fromkeys(("stop_gradient", "copy", "eq", "ne"), TENSOR),
+    **dict.fromkeys(("max", "min", "lt", "le", "gt", "ge"), VALUES),
+    **dict.fromkeys(("neg", "abs", "sign", "square", "add", "sub", "mul", "div", "rem"), NUMBERS),
+    **dict.fromkeys((name for name in (*_UNARY, *_BINARY) if name.startswith("logical")), INTEGERS),
+    **dict.fromkeys((name for name in _BINARY if name.startswith("shift")), INTEGERS),
+}
+"""What the elements of an op may be; floats where nothing is said."""
+
+
 def _define(base: type[ElementwiseOp], table: dict[str, str]) -> dict[str, type[ElementwiseOp]]:
     ops: dict[str, type[ElementwiseOp]] = {}
     for short, formula in table.items():
         title = "".join(part.capitalize() for part in short.split("_")) + "Op"
-        operands = ", ".join(f"%{name}" for name in ("x", "y", "z") if name in dir(base))
+        operands = [name for name in ("x", "y", "z") if name in dir(base)]
+        elements = _ELEMENTS.get(short, FLOATS)
+        same = VarConstraint("SAME", elements)
+        fields: dict[str, object] = {name: operand_def(same) for name in operands}
         arrow = " -> tensor<3xi1>" if base in (CompareOp, PredicateOp) else ""
-        doc = f"{formula}.\n\n```mlir\n%r = lax.{short} {operands} : tensor<3xf32>{arrow}\n```\n"
-        body = {"name": f"lax.{short}", "__doc__": doc, "__module__": __name__}
+        if not arrow:
+            fields["result"] = result_def(same)
+        example = "tensor<3xi32>" if elements is INTEGERS else "tensor<3xf32>"
+        text = ", ".join(f"%{name}" for name in operands)
+        doc = f"{formula}.\n\n```mlir\n%r = lax.{short} {text} : {example}{arrow}\n```\n"
+        body = {"name": f"lax.{short}", "__doc__": doc, "__module__": __name__, **fields}
         ops[short] = irdl_op_definition(type(title, (base,), body))
     return ops
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
 
-from xdsl.dialects.builtin import BoolAttr, DenseArrayBase, StringAttr, TensorType
+from xdsl.dialects.builtin import BoolAttr, StringAttr
+from xdsl.ir import SSAValue
 from xdsl.irdl import (
-    BaseAttr,
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -18,11 +19,43 @@ from xdsl.irdl import (
     var_operand_def,
 )
 from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.lax.literal import LiteralAttr
-from relbo_ir.dialects.lax.shapes import FORMAT
+from relbo_ir.dialects.lax.shapes import FORMAT, shape_of, tuple_of
+from relbo_ir.dialects.tensors import (
+    INTEGERS,
+    INTS,
+    TENSOR,
+    check_axes,
+    check_scalars,
+    expect,
+    with_shape,
+)
 
-_tensor = BaseAttr(TensorType)
+_MODES = ("clip", "fill", "promise_in_bounds")
+
+
+def _check_mode(name: str, mode: StringAttr) -> None:
+    if mode.data not in _MODES:
+        raise VerifyException(f"{name}: the mode is one of {', '.join(_MODES)}, not {mode}")
+
+
+def _check_block(name: str, sizes: Sequence[int], x: SSAValue) -> None:
+    """Refuses a block that is larger than x."""
+    shape = shape_of(x)
+    if len(sizes) != len(shape):
+        raise VerifyException(f"{name}: {len(sizes)} sizes for the {len(shape)} axes of {x.type}")
+    if any(not 0 <= size <= n for size, n in zip(sizes, shape, strict=True)):
+        raise VerifyException(f"{name}: a block of {tuple(sizes)} does not fit in {x.type}")
+
+
+def _check_rows(name: str, indices: SSAValue, axes: Sequence[int], x: SSAValue) -> None:
+    """Refuses rows of indices that do not hold one index for each of the axes of x."""
+    shape = shape_of(indices)
+    if not shape or shape[-1] != len(axes):
+        raise VerifyException(f"{name}: the rows of {indices.type} do not index {len(axes)} axes")
+    check_axes(name, axes, len(shape_of(x)))
 
 
 @irdl_op_definition
@@ -36,13 +69,19 @@ class DynamicSliceOp(IRDLOperation):
     """
 
     name = "lax.dynamic_slice"
-    x = operand_def(_tensor)
-    starts = var_operand_def(_tensor)
-    sizes = prop_def(DenseArrayBase)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    starts = var_operand_def(INTEGERS)
+    sizes = prop_def(INTS)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x (`,` $starts^)? " + FORMAT
+
+    def verify_(self) -> None:
+        sizes = tuple_of(self.sizes)
+        check_scalars(self.name, self.starts, len(shape_of(self.x)))
+        _check_block(self.name, sizes, self.x)
+        expect(self.name, self.result, with_shape(self.x.type, sizes))
 
 
 @irdl_op_definition
@@ -56,12 +95,18 @@ class DynamicUpdateSliceOp(IRDLOperation):
     """
 
     name = "lax.dynamic_update_slice"
-    x = operand_def(_tensor)
-    update = operand_def(_tensor)
-    starts = var_operand_def(_tensor)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    update = operand_def(TENSOR)
+    starts = var_operand_def(INTEGERS)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     assembly_format = "$x `,` $update (`,` $starts^)? " + FORMAT
+
+    def verify_(self) -> None:
+        check_scalars(self.name, self.starts, len(shape_of(self.x)))
+        _check_block(self.name, shape_of(self.update), self.x)
+        expect("the update", self.update, with_shape(self.x.type, shape_of(self.update)))
+        expect(self.name, self.result, self.x.type)
 
 
 @irdl_op_definition
@@ -77,42 +122,80 @@ class GatherOp(IRDLOperation):
     """
 
     name = "lax.gather"
-    x = operand_def(_tensor)
-    indices = operand_def(_tensor)
-    offset_dims = prop_def(DenseArrayBase)
-    collapsed_slice_dims = prop_def(DenseArrayBase)
-    operand_batching_dims = prop_def(DenseArrayBase)
-    start_indices_batching_dims = prop_def(DenseArrayBase)
-    start_index_map = prop_def(DenseArrayBase)
-    slice_sizes = prop_def(DenseArrayBase)
+    x = operand_def(TENSOR)
+    indices = operand_def(INTEGERS)
+    offset_dims = prop_def(INTS)
+    collapsed_slice_dims = prop_def(INTS)
+    operand_batching_dims = prop_def(INTS)
+    start_indices_batching_dims = prop_def(INTS)
+    start_index_map = prop_def(INTS)
+    slice_sizes = prop_def(INTS)
     indices_are_sorted = prop_def(BoolAttr)
     unique_indices = prop_def(BoolAttr)
     mode = prop_def(StringAttr)
     fill_value = opt_prop_def(LiteralAttr)
-    result = result_def(_tensor)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x `,` $indices " + FORMAT
+
+    def verify_(self) -> None:
+        _check_mode(self.name, self.mode)
+        rank, sizes = len(shape_of(self.x)), tuple_of(self.slice_sizes)
+        _check_block(self.name, sizes, self.x)
+        _check_rows(self.name, self.indices, tuple_of(self.start_index_map), self.x)
+        dropped = tuple_of(self.collapsed_slice_dims) + tuple_of(self.operand_batching_dims)
+        check_axes(self.name, dropped, rank)
+        offsets = tuple_of(self.offset_dims)
+        check_axes(self.name, offsets, len(shape_of(self.result)))
+        window = [n for k, n in enumerate(sizes) if k not in dropped]
+        if len(offsets) != len(window):
+            raise VerifyException(f"{self.name}: {len(offsets)} offset axes for a slice of {window}")
+        self._check_result(offsets, window)
+
+    def _check_result(self, offsets: Sequence[int], window: Sequence[int]) -> None:
+        """The result's offset axes are the slice's, its others are those of the rows."""
+        rows, slices = iter(shape_of(self.indices)[:-1]), iter(window)
+        rank = len(shape_of(self.indices)) - 1 + len(window)
+        shape = [next(slices if k in offsets else rows, 0) for k in range(rank)]
+        expect(self.name, self.result, with_shape(self.x.type, shape))
+        if self.fill_value is not None and self.fill_value.type != with_shape(self.x.type, ()):
+            raise VerifyException(f"{self.name}: {self.fill_value} does not fill {self.x.type}")
 
 
 class ScatterBase(IRDLOperation, ABC):
     """x with updates combined into it at rows of `indices`."""
 
-    x = operand_def(_tensor)
-    indices = operand_def(_tensor)
-    updates = operand_def(_tensor)
-    update_window_dims = prop_def(DenseArrayBase)
-    inserted_window_dims = prop_def(DenseArrayBase)
-    operand_batching_dims = prop_def(DenseArrayBase)
-    scatter_indices_batching_dims = prop_def(DenseArrayBase)
-    scatter_dims_to_operand_dims = prop_def(DenseArrayBase)
+    x = operand_def(TENSOR)
+    indices = operand_def(INTEGERS)
+    updates = operand_def(TENSOR)
+    update_window_dims = prop_def(INTS)
+    inserted_window_dims = prop_def(INTS)
+    operand_batching_dims = prop_def(INTS)
+    scatter_indices_batching_dims = prop_def(INTS)
+    scatter_dims_to_operand_dims = prop_def(INTS)
     indices_are_sorted = prop_def(BoolAttr)
     unique_indices = prop_def(BoolAttr)
     mode = prop_def(StringAttr)
-    result = result_def(_tensor)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x `,` $indices `,` $updates " + FORMAT
+
+    def verify_(self) -> None:
+        _check_mode(self.name, self.mode)
+        axes = tuple_of(self.scatter_dims_to_operand_dims)
+        _check_rows(self.name, self.indices, axes, self.x)
+        dropped = tuple_of(self.inserted_window_dims) + tuple_of(self.operand_batching_dims)
+        check_axes(self.name, dropped, len(shape_of(self.x)))
+        window = tuple_of(self.update_window_dims)
+        check_axes(self.name, window, len(shape_of(self.updates)))
+        if len(window) != len(shape_of(self.x)) - len(dropped):
+            raise VerifyException(f"{self.name}: {len(window)} window axes do not match {self.x.type}")
+        if len(shape_of(self.updates)) != len(window) + len(shape_of(self.indices)) - 1:
+            raise VerifyException(f"{self.name}: {self.updates.type} has not one update for each row")
+        expect("the update", self.updates, with_shape(self.x.type, shape_of(self.updates)))
+        expect(self.name, self.result, self.x.type)
 
 
 @irdl_op_definition

@@ -5,10 +5,9 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import BoolAttr, DenseArrayBase, IntegerAttr, StringAttr, TensorType
+from xdsl.dialects.builtin import BoolAttr, IntegerAttr, StringAttr, i1
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
-    BaseAttr,
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -24,33 +23,43 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.lax.shapes import FORMAT, ints, shape_of, tuple_of
-
-_tensor = BaseAttr(TensorType)
+from relbo_ir.dialects.tensors import (
+    FLOATS,
+    INTEGERS,
+    INTS,
+    NUMBERS,
+    VALUES,
+    check_axes,
+    element_of,
+    expect,
+    with_shape,
+)
 
 
 class ReductionOp(IRDLOperation, ABC):
     """Combines the elements along `axes`, which the result drops."""
 
-    x = operand_def(_tensor)
-    axes = prop_def(DenseArrayBase)
-    result = result_def(_tensor)
+    x = operand_def(VALUES)
+    axes = prop_def(INTS)
+    result = result_def(VALUES)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
 
     def __init__(self, x: SSAValue, axes: Sequence[int]):
         shape = shape_of(x)
-        element = x.type.get_element_type() if isinstance(x.type, TensorType) else x.type
         kept = [n for k, n in enumerate(shape) if k not in axes]
         super().__init__(
-            operands=[x], result_types=[TensorType(element, kept)], properties={"axes": ints(axes)}
+            operands=[x],
+            result_types=[with_shape(x.type, kept)],
+            properties={"axes": ints(axes)},
         )
 
     def verify_(self) -> None:
         axes, shape = tuple_of(self.axes), shape_of(self.x)
-        kept = tuple(n for k, n in enumerate(shape) if k not in axes)
-        if shape_of(self.result) != kept or any(not 0 <= a < len(shape) for a in axes):
-            raise VerifyException(f"{self.name} over {axes} of {shape} gives {kept}")
+        check_axes(self.name, axes, len(shape))
+        kept = [n for k, n in enumerate(shape) if k not in axes]
+        expect(self.name, self.result, with_shape(self.x.type, kept))
 
 
 @irdl_op_definition
@@ -64,6 +73,7 @@ class ReduceSumOp(ReductionOp):
     """
 
     name = "lax.reduce_sum"
+    x = operand_def(NUMBERS)
 
 
 @irdl_op_definition
@@ -77,6 +87,7 @@ class ReduceProdOp(ReductionOp):
     """
 
     name = "lax.reduce_prod"
+    x = operand_def(NUMBERS)
 
 
 @irdl_op_definition
@@ -116,6 +127,7 @@ class ReduceAndOp(ReductionOp):
     """
 
     name = "lax.reduce_and"
+    x = operand_def(INTEGERS)
 
 
 @irdl_op_definition
@@ -129,6 +141,7 @@ class ReduceOrOp(ReductionOp):
     """
 
     name = "lax.reduce_or"
+    x = operand_def(INTEGERS)
 
 
 @irdl_op_definition
@@ -142,17 +155,26 @@ class LogSumExpOp(ReductionOp):
     """
 
     name = "lax.logsumexp"
+    x = operand_def(FLOATS)
 
 
 class ArgumentOp(IRDLOperation, ABC):
     """The index of an extreme element along one axis, the first of equal ones."""
 
-    x = operand_def(_tensor)
+    x = operand_def(VALUES)
     axis = prop_def(IntegerAttr)
-    result = result_def(_tensor)
+    result = result_def(INTEGERS)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
+
+    def verify_(self) -> None:
+        axis, shape = self.axis.value.data, shape_of(self.x)
+        check_axes(self.name, [axis], len(shape))
+        kept = [n for k, n in enumerate(shape) if k != axis]
+        element = element_of(self.result.type)
+        if shape_of(self.result) != tuple(kept) or element == i1:
+            raise VerifyException(f"{self.name} gives integers of shape {tuple(kept)}")
 
 
 @irdl_op_definition
@@ -184,13 +206,17 @@ class ArgminOp(ArgumentOp):
 class CumulativeOp(IRDLOperation, ABC):
     """The running reduction along one axis, from the end where `reverse`."""
 
-    x = operand_def(_tensor)
+    x = operand_def(VALUES)
     axis = prop_def(IntegerAttr)
     reverse = prop_def(BoolAttr)
-    result = result_def(_tensor)
+    result = result_def(VALUES)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
+
+    def verify_(self) -> None:
+        check_axes(self.name, [self.axis.value.data], len(shape_of(self.x)))
+        expect(self.name, self.result, self.x.type)
 
 
 @irdl_op_definition
@@ -204,6 +230,7 @@ class CumsumOp(CumulativeOp):
     """
 
     name = "lax.cumsum"
+    x = operand_def(NUMBERS)
 
 
 @irdl_op_definition
@@ -217,6 +244,7 @@ class CumprodOp(CumulativeOp):
     """
 
     name = "lax.cumprod"
+    x = operand_def(NUMBERS)
 
 
 @irdl_op_definition
@@ -256,6 +284,7 @@ class CumlogsumexpOp(CumulativeOp):
     """
 
     name = "lax.cumlogsumexp"
+    x = operand_def(FLOATS)
 
 
 @irdl_op_definition
@@ -269,14 +298,24 @@ class SortOp(IRDLOperation):
     """
 
     name = "lax.sort"
-    xs = var_operand_def(_tensor)
+    xs = var_operand_def(VALUES)
     dimension = prop_def(IntegerAttr)
     is_stable = prop_def(BoolAttr)
     num_keys = prop_def(IntegerAttr)
-    sorted = var_result_def(_tensor)
+    sorted = var_result_def(VALUES)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$xs " + FORMAT
+
+    def verify_(self) -> None:
+        if not 0 < self.num_keys.value.data <= len(self.xs):
+            raise VerifyException(f"{self.num_keys.value.data} keys for {len(self.xs)} operands")
+        if [x.type for x in self.xs] != [r.type for r in self.sorted]:
+            raise VerifyException(f"the operands and the results of {self.name} differ in type")
+        shape = shape_of(self.xs[0])
+        if any(shape_of(x) != shape for x in self.xs):
+            raise VerifyException(f"the operands of {self.name} differ in shape")
+        check_axes(self.name, [self.dimension.value.data], len(shape))
 
 
 @irdl_op_definition
@@ -290,14 +329,14 @@ class DotGeneralOp(IRDLOperation):
     """
 
     name = "lax.dot_general"
-    x = operand_def(_tensor)
-    y = operand_def(_tensor)
-    x_contract = prop_def(DenseArrayBase)
-    y_contract = prop_def(DenseArrayBase)
-    x_batch = prop_def(DenseArrayBase)
-    y_batch = prop_def(DenseArrayBase)
+    x = operand_def(NUMBERS)
+    y = operand_def(NUMBERS)
+    x_contract = prop_def(INTS)
+    y_contract = prop_def(INTS)
+    x_batch = prop_def(INTS)
+    y_batch = prop_def(INTS)
     precision = opt_prop_def(StringAttr)
-    result = result_def(_tensor)
+    result = result_def(NUMBERS)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x `,` $y " + FORMAT
@@ -306,10 +345,11 @@ class DotGeneralOp(IRDLOperation):
         x, y = shape_of(self.x), shape_of(self.y)
         xc, yc = tuple_of(self.x_contract), tuple_of(self.y_contract)
         xb, yb = tuple_of(self.x_batch), tuple_of(self.y_batch)
-        in_range = all(0 <= k < len(x) for k in xc + xb) and all(0 <= k < len(y) for k in yc + yb)
-        if not in_range or [x[k] for k in xc + xb] != [y[k] for k in yc + yb]:
+        check_axes(self.name, xc + xb, len(x))
+        check_axes(self.name, yc + yb, len(y))
+        if [x[k] for k in xc + xb] != [y[k] for k in yc + yb]:
             raise VerifyException(f"{x} and {y} do not contract along {xc}, {yc}, batch {xb}, {yb}")
         free = [n for k, n in enumerate(x) if k not in xc + xb]
         free += [n for k, n in enumerate(y) if k not in yc + yb]
-        if shape_of(self.result) != (*[x[k] for k in xb], *free):
-            raise VerifyException(f"the contraction has shape {(*[x[k] for k in xb], *free)}")
+        expect(self.name, self.y, with_shape(self.x.type, y))
+        expect(self.name, self.result, with_shape(self.x.type, (*[x[k] for k in xb], *free)))

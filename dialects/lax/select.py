@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IntegerAttr, TensorType
+from xdsl.dialects.builtin import IntegerAttr, TensorType, i1, i32
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
-    BaseAttr,
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -24,8 +23,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.lax.literal import LiteralAttr, Scalar, parse_literal
 from relbo_ir.dialects.lax.shapes import FORMAT, shape_of
-
-_tensor = BaseAttr(TensorType)
+from relbo_ir.dialects.tensors import INTEGERS, NUMBERS, TENSOR, VALUES, element_of, expect, with_shape
 
 
 @irdl_op_definition
@@ -41,7 +39,7 @@ class ConstantOp(IRDLOperation):
 
     name = "lax.constant"
     value = prop_def(LiteralAttr)
-    result = result_def(_tensor)
+    result = result_def(VALUES)
     traits = traits_def(Pure(), ConstantLike())
 
     def __init__(self, value: LiteralAttr):
@@ -87,9 +85,9 @@ class SelectNOp(IRDLOperation):
     """
 
     name = "lax.select_n"
-    which = operand_def(_tensor)
-    cases = var_operand_def(_tensor)
-    result = result_def(_tensor)
+    which = operand_def(INTEGERS)
+    cases = var_operand_def(TENSOR)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     assembly_format = "$which `,` $cases " + FORMAT
 
@@ -97,6 +95,11 @@ class SelectNOp(IRDLOperation):
         super().__init__(operands=[which, cases], result_types=[cases[0].type])
 
     def verify_(self) -> None:
+        element = element_of(self.which.type)
+        if element not in (i1, i32):
+            raise VerifyException(f"`which` is boolean or i32, not {self.which.type}")
+        if not self.cases or (element == i1 and len(self.cases) > 2):
+            raise VerifyException(f"{self.which.type} does not choose among {len(self.cases)} cases")
         if any(case.type != self.result.type for case in self.cases):
             raise VerifyException("the cases and the result of lax.select_n have one type")
         if shape_of(self.which) not in ((), shape_of(self.result)):
@@ -114,12 +117,18 @@ class ClampOp(IRDLOperation):
     """
 
     name = "lax.clamp"
-    low = operand_def(_tensor)
-    x = operand_def(_tensor)
-    high = operand_def(_tensor)
-    result = result_def(_tensor)
+    low = operand_def(VALUES)
+    x = operand_def(VALUES)
+    high = operand_def(VALUES)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     assembly_format = "$low `,` $x `,` $high " + FORMAT
+
+    def verify_(self) -> None:
+        for bound in (self.low, self.high):
+            if bound.type not in (self.x.type, with_shape(self.x.type, ())):
+                raise VerifyException(f"a bound of {self.x.type} is not {bound.type}")
+        expect(self.name, self.result, self.x.type)
 
 
 @irdl_op_definition
@@ -133,9 +142,12 @@ class IntegerPowOp(IRDLOperation):
     """
 
     name = "lax.integer_pow"
-    x = operand_def(_tensor)
+    x = operand_def(NUMBERS)
     exponent = prop_def(IntegerAttr)
-    result = result_def(_tensor)
+    result = result_def(NUMBERS)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
+
+    def verify_(self) -> None:
+        expect(self.name, self.result, self.x.type)

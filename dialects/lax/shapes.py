@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
-    BaseAttr,
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -21,7 +21,17 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-_tensor = BaseAttr(TensorType)
+from relbo_ir.dialects.tensors import (
+    INTS,
+    NUMBERS,
+    TENSOR,
+    VALUES,
+    check_axes,
+    expect,
+    shape_of_type,
+    with_shape,
+)
+
 FORMAT = "attr-dict `:` functional-type(operands, results)"
 
 
@@ -36,10 +46,8 @@ def tuple_of(attr: DenseArrayBase) -> tuple[int, ...]:
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:
-    """The shape of a tensor value; TypeError for anything else."""
-    if not isinstance(value.type, TensorType):
-        raise TypeError(f"{value.type} is not a tensor")
-    return value.type.get_shape()
+    """The shape of a tensor value; a key has rank 0. TypeError for anything else."""
+    return shape_of_type(value.type)
 
 
 @irdl_op_definition
@@ -53,8 +61,8 @@ class ConvertOp(IRDLOperation):
     """
 
     name = "lax.convert"
-    x = operand_def(_tensor)
-    result = result_def(_tensor)
+    x = operand_def(VALUES)
+    result = result_def(VALUES)
     traits = traits_def(Pure())
     assembly_format = "$x " + FORMAT
 
@@ -63,7 +71,7 @@ class ConvertOp(IRDLOperation):
 
     def verify_(self) -> None:
         if shape_of(self.x) != shape_of(self.result):
-            raise VerifyException("lax.convert keeps the shape")
+            raise VerifyException(f"{self.name} keeps the shape")
 
 
 @irdl_op_definition
@@ -77,9 +85,9 @@ class BroadcastInDimOp(IRDLOperation):
     """
 
     name = "lax.broadcast_in_dim"
-    x = operand_def(_tensor)
-    dimensions = prop_def(DenseArrayBase)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    dimensions = prop_def(INTS)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
@@ -96,6 +104,7 @@ class BroadcastInDimOp(IRDLOperation):
             not 0 <= d < len(target) or n not in (1, target[d]) for n, d in zip(shape, dims, strict=True)
         ):
             raise VerifyException(f"{shape} does not broadcast to {target} along {dims}")
+        expect(self.name, self.result, with_shape(self.x.type, target))
 
 
 @irdl_op_definition
@@ -109,13 +118,18 @@ class ReshapeOp(IRDLOperation):
     """
 
     name = "lax.reshape"
-    x = operand_def(_tensor)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     assembly_format = "$x " + FORMAT
 
     def __init__(self, x: SSAValue, result_type: Attribute):
         super().__init__(operands=[x], result_types=[result_type])
+
+    def verify_(self) -> None:
+        expect(self.name, self.result, with_shape(self.x.type, shape_of(self.result)))
+        if prod(shape_of(self.x)) != prod(shape_of(self.result)):
+            raise VerifyException(f"{self.x.type} and {self.result.type} differ in their size")
 
 
 @irdl_op_definition
@@ -129,21 +143,26 @@ class TransposeOp(IRDLOperation):
     """
 
     name = "lax.transpose"
-    x = operand_def(_tensor)
-    permutation = prop_def(DenseArrayBase)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    permutation = prop_def(INTS)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
 
     def __init__(self, x: SSAValue, permutation: Sequence[int]):
         shape = shape_of(x)
-        element = x.type.get_element_type() if isinstance(x.type, TensorType) else x.type
         super().__init__(
             operands=[x],
-            result_types=[TensorType(element, [shape[k] for k in permutation])],
+            result_types=[with_shape(x.type, [shape[k] for k in permutation])],
             properties={"permutation": ints(permutation)},
         )
+
+    def verify_(self) -> None:
+        shape, axes = shape_of(self.x), tuple_of(self.permutation)
+        if sorted(axes) != list(range(len(shape))):
+            raise VerifyException(f"{axes} is no permutation of {len(shape)} axes")
+        expect(self.name, self.result, with_shape(self.x.type, [shape[k] for k in axes]))
 
 
 @irdl_op_definition
@@ -157,12 +176,20 @@ class SqueezeOp(IRDLOperation):
     """
 
     name = "lax.squeeze"
-    x = operand_def(_tensor)
-    dimensions = prop_def(DenseArrayBase)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    dimensions = prop_def(INTS)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
+
+    def verify_(self) -> None:
+        shape, axes = shape_of(self.x), tuple_of(self.dimensions)
+        check_axes(self.name, axes, len(shape))
+        if any(shape[k] != 1 for k in axes):
+            raise VerifyException(f"{self.x.type} has more than one element along {axes}")
+        kept = [n for k, n in enumerate(shape) if k not in axes]
+        expect(self.name, self.result, with_shape(self.x.type, kept))
 
 
 @irdl_op_definition
@@ -176,12 +203,24 @@ class ConcatenateOp(IRDLOperation):
     """
 
     name = "lax.concatenate"
-    xs = var_operand_def(_tensor)
+    xs = var_operand_def(TENSOR)
     dimension = prop_def(IntegerAttr)
-    result = result_def(_tensor)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$xs " + FORMAT
+
+    def verify_(self) -> None:
+        if not self.xs:
+            raise VerifyException(f"{self.name} needs an operand")
+        axis, first = self.dimension.value.data, shape_of(self.xs[0])
+        check_axes(self.name, [axis], len(first))
+        for x in self.xs:
+            shape = (*first[:axis], *shape_of(x)[axis : axis + 1], *first[axis + 1 :])
+            expect(self.name, x, with_shape(self.xs[0].type, shape))
+        total = sum(shape_of(x)[axis] for x in self.xs)
+        wanted = (*first[:axis], total, *first[axis + 1 :])
+        expect(self.name, self.result, with_shape(self.xs[0].type, wanted))
 
 
 @irdl_op_definition
@@ -195,12 +234,20 @@ class StackOp(IRDLOperation):
     """
 
     name = "lax.stack"
-    xs = var_operand_def(_tensor)
+    xs = var_operand_def(TENSOR)
     axis = prop_def(IntegerAttr)
-    result = result_def(_tensor)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$xs " + FORMAT
+
+    def verify_(self) -> None:
+        if not self.xs or any(x.type != self.xs[0].type for x in self.xs):
+            raise VerifyException(f"{self.name} needs operands of one type")
+        axis, shape = self.axis.value.data, shape_of(self.xs[0])
+        check_axes(self.name, [axis], len(shape) + 1)
+        wanted = (*shape[:axis], len(self.xs), *shape[axis:])
+        expect(self.name, self.result, with_shape(self.xs[0].type, wanted))
 
 
 @irdl_op_definition
@@ -214,12 +261,20 @@ class UnstackOp(IRDLOperation):
     """
 
     name = "lax.unstack"
-    x = operand_def(_tensor)
+    x = operand_def(TENSOR)
     axis = prop_def(IntegerAttr)
-    slices = var_result_def(_tensor)
+    slices = var_result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
+
+    def verify_(self) -> None:
+        axis, shape = self.axis.value.data, shape_of(self.x)
+        check_axes(self.name, [axis], len(shape))
+        if len(self.slices) != shape[axis]:
+            raise VerifyException(f"{self.x.type} has {shape[axis]} slices, not {len(self.slices)}")
+        for part in self.slices:
+            expect(self.name, part, with_shape(self.x.type, (*shape[:axis], *shape[axis + 1 :])))
 
 
 @irdl_op_definition
@@ -233,13 +288,24 @@ class SplitOp(IRDLOperation):
     """
 
     name = "lax.split"
-    x = operand_def(_tensor)
-    sizes = prop_def(DenseArrayBase)
+    x = operand_def(TENSOR)
+    sizes = prop_def(INTS)
     axis = prop_def(IntegerAttr)
-    pieces = var_result_def(_tensor)
+    pieces = var_result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
+
+    def verify_(self) -> None:
+        axis, shape, sizes = self.axis.value.data, shape_of(self.x), tuple_of(self.sizes)
+        check_axes(self.name, [axis], len(shape))
+        if any(n < 0 for n in sizes) or sum(sizes) != shape[axis]:
+            raise VerifyException(f"{sizes} do not split {shape[axis]} elements")
+        if len(sizes) != len(self.pieces):
+            raise VerifyException(f"{len(sizes)} sizes for {len(self.pieces)} pieces")
+        for size, piece in zip(sizes, self.pieces, strict=True):
+            wanted = (*shape[:axis], size, *shape[axis + 1 :])
+            expect(self.name, piece, with_shape(self.x.type, wanted))
 
 
 @irdl_op_definition
@@ -253,11 +319,11 @@ class SliceOp(IRDLOperation):
     """
 
     name = "lax.slice"
-    x = operand_def(_tensor)
-    start = prop_def(DenseArrayBase)
-    limit = prop_def(DenseArrayBase)
-    strides = prop_def(DenseArrayBase)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    start = prop_def(INTS)
+    limit = prop_def(INTS)
+    strides = prop_def(INTS)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
@@ -270,6 +336,18 @@ class SliceOp(IRDLOperation):
             result_types=[result_type],
             properties={"start": ints(start), "limit": ints(limit), "strides": ints(strides)},
         )
+
+    def verify_(self) -> None:
+        shape, starts = shape_of(self.x), tuple_of(self.start)
+        limits, strides = tuple_of(self.limit), tuple_of(self.strides)
+        if not len(starts) == len(limits) == len(strides) == len(shape):
+            raise VerifyException(f"{self.name} needs start, limit and stride for every axis")
+        sizes: list[int] = []
+        for size, start, limit, stride in zip(shape, starts, limits, strides, strict=True):
+            if not 0 <= start <= limit <= size or stride < 1:
+                raise VerifyException(f"{start}:{limit}:{stride} is no slice of {size} elements")
+            sizes.append(-(-(limit - start) // stride))
+        expect(self.name, self.result, with_shape(self.x.type, sizes))
 
 
 @irdl_op_definition
@@ -284,15 +362,29 @@ class PadOp(IRDLOperation):
     """
 
     name = "lax.pad"
-    x = operand_def(_tensor)
-    value = operand_def(_tensor)
-    low = prop_def(DenseArrayBase)
-    high = prop_def(DenseArrayBase)
-    interior = prop_def(DenseArrayBase)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    value = operand_def(TENSOR)
+    low = prop_def(INTS)
+    high = prop_def(INTS)
+    interior = prop_def(INTS)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x `,` $value " + FORMAT
+
+    def verify_(self) -> None:
+        shape, low = shape_of(self.x), tuple_of(self.low)
+        high, interior = tuple_of(self.high), tuple_of(self.interior)
+        if not len(low) == len(high) == len(interior) == len(shape):
+            raise VerifyException(f"{self.name} needs low, high and interior for every axis")
+        if any(k < 0 for k in interior):
+            raise VerifyException("interior padding is not negative")
+        sizes = [
+            max(0, lo + hi + n + max(0, n - 1) * k)
+            for n, lo, hi, k in zip(shape, low, high, interior, strict=True)
+        ]
+        expect("the padding value", self.value, with_shape(self.x.type, ()))
+        expect(self.name, self.result, with_shape(self.x.type, sizes))
 
 
 @irdl_op_definition
@@ -306,12 +398,16 @@ class RevOp(IRDLOperation):
     """
 
     name = "lax.rev"
-    x = operand_def(_tensor)
-    dimensions = prop_def(DenseArrayBase)
-    result = result_def(_tensor)
+    x = operand_def(TENSOR)
+    dimensions = prop_def(INTS)
+    result = result_def(TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x " + FORMAT
+
+    def verify_(self) -> None:
+        check_axes(self.name, tuple_of(self.dimensions), len(shape_of(self.x)))
+        expect(self.name, self.result, self.x.type)
 
 
 @irdl_op_definition
@@ -326,7 +422,10 @@ class IotaOp(IRDLOperation):
 
     name = "lax.iota"
     dimension = prop_def(IntegerAttr)
-    result = result_def(_tensor)
+    result = result_def(NUMBERS)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "attr-dict `:` type($result)"
+
+    def verify_(self) -> None:
+        check_axes(self.name, [self.dimension.value.data], len(shape_of(self.result)))

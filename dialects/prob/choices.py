@@ -8,7 +8,6 @@ from xdsl.dialects.builtin import ArrayAttr, TensorType, UnitAttr
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AnyAttr,
-    BaseAttr,
     IRDLOperation,
     ParsePropInAttrDict,
     ParamAttrConstraint,
@@ -26,8 +25,9 @@ from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.name import NameAttr
 from relbo_ir.dialects.prob.types import How, HowAttr, LawType, PlateAxisAttr
+from relbo_ir.dialects.tensors import REALS, VALUES
 
-_value = VarConstraint("VALUE", BaseAttr(TensorType))
+_value = VarConstraint("VALUE", VALUES)
 _law = ParamAttrConstraint(LawType, (_value, AnyAttr()))
 
 
@@ -137,7 +137,7 @@ class ObserveOp(IRDLOperation):
 
     site = prop_def(NameAttr)
     law = operand_def(LawType)
-    value = operand_def(BaseAttr(TensorType))
+    value = operand_def(VALUES)
     plates = opt_prop_def(ArrayAttr[PlateAxisAttr])
 
     irdl_options = (ParsePropInAttrDict(),)
@@ -177,7 +177,7 @@ class FactorOp(IRDLOperation):
     name = "prob.factor"
 
     site = prop_def(NameAttr)
-    value = operand_def(BaseAttr(TensorType))
+    value = operand_def(VALUES)
 
     assembly_format = "$site $value attr-dict `:` type($value)"
 
@@ -198,7 +198,7 @@ class DeterministicOp(IRDLOperation):
     name = "prob.deterministic"
 
     site = prop_def(NameAttr)
-    value = operand_def(BaseAttr(TensorType))
+    value = operand_def(VALUES)
 
     assembly_format = "$site $value attr-dict `:` type($value)"
 
@@ -220,8 +220,8 @@ class LogDensityOp(IRDLOperation):
     name = "prob.log_density"
 
     law = operand_def(LawType)
-    value = operand_def(BaseAttr(TensorType))
-    result = result_def(BaseAttr(TensorType))
+    value = operand_def(VALUES)
+    result = result_def(REALS)
 
     traits = traits_def(Pure())
 

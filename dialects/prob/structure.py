@@ -13,16 +13,15 @@ from xdsl.dialects.builtin import (
     StringAttr,
     SymbolNameConstraint,
     SymbolRefAttr,
-    TensorType,
     i64,
 )
 from xdsl.dialects.utils import parse_func_op_like, print_func_op_like
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.irdl import (
-    BaseAttr,
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
+    lazy_traits_def,
     opt_prop_def,
     prop_def,
     region_def,
@@ -44,14 +43,29 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.name import NameAttr
-from relbo_ir.dialects.prob.choices import SampleOp
+from relbo_ir.dialects.prob.choices import DeterministicOp, FactorOp, ObserveOp, SampleOp
+from relbo_ir.dialects.prob.types import ParameterAttr, UnconstrainedAttr
+from relbo_ir.dialects.tensors import REALS, TENSOR, element_of, shape_of_type
 
 ROLE = "prob.role"
 
 
-def _return_operands(block: Block | None) -> tuple[SSAValue, ...] | None:
-    last = None if block is None else block.last_op
-    return tuple(last.operands) if isinstance(last, (ReturnOp, YieldValueOp)) else None
+def _parameter_names(roles: Sequence[Attribute]) -> list[str]:
+    kinds = (ParameterAttr, UnconstrainedAttr)
+    return [role.parameter.data for role in roles if isinstance(role, kinds)]
+
+
+def _sites(block: Block) -> list[str]:
+    kinds = (SampleOp, ObserveOp, FactorOp, DeterministicOp)
+    return [op.site.data for op in block.ops if isinstance(op, kinds)]
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise VerifyException(f'two {what} are named "{name}"')
+        seen.add(name)
 
 
 @irdl_op_definition
@@ -112,10 +126,14 @@ class FuncOp(IRDLOperation):
         attrs = () if self.arg_attrs is None else self.arg_attrs.data
         if len(attrs) != len(args) or not all(ROLE in a.data for a in attrs):
             raise VerifyException(f"@{self.sym_name.data}: every argument needs a {ROLE}")
-        returned = _return_operands(self.body.block)
-        if returned is not None and self.function_type.outputs.data != tuple(
-            value.type for value in returned
-        ):
+        if bad := [arg.type for arg in args if not TENSOR.verifies(arg.type)]:
+            raise VerifyException(f"@{self.sym_name.data}: {bad[0]} is no tensor of a static shape")
+        _refuse_twice("parameters", _parameter_names(self.roles))
+        _refuse_twice("sites", _sites(self.body.block))
+        last = self.body.block.last_op
+        if not isinstance(last, ReturnOp):
+            raise VerifyException(f"@{self.sym_name.data} must end in prob.return")
+        if self.function_type.outputs.data != tuple(value.type for value in last.values):
             raise VerifyException(f"@{self.sym_name.data}: returns other types than it declares")
 
     @classmethod
@@ -189,6 +207,10 @@ class PlateOp(IRDLOperation):
     def __init__(self, name: str, size: int):
         super().__init__(properties={"sym_name": StringAttr(name), "size": IntegerAttr(size, i64)})
 
+    def verify_(self) -> None:
+        if self.size.value.data < 0:
+            raise VerifyException(f"plate @{self.sym_name.data} has {self.size.value.data} elements")
+
 
 @irdl_op_definition
 class ElboOp(IRDLOperation):
@@ -232,9 +254,9 @@ class YieldOp(IRDLOperation):
 
     name = "prob.yield"
 
-    addends = var_operand_def(BaseAttr(TensorType))
+    addends = var_operand_def(REALS)
     names = prop_def(ArrayAttr[NameAttr])
-    traits = traits_def(IsTerminator())
+    traits = lazy_traits_def(lambda: (IsTerminator(), HasParent(ExpectationOp)))
 
     def __init__(self, names: Sequence[str], addends: Sequence[SSAValue]):
         super().__init__(
@@ -245,8 +267,10 @@ class YieldOp(IRDLOperation):
         names = [n.data for n in self.names]
         if len(names) != len(self.addends):
             raise VerifyException(f"{len(names)} names for {len(self.addends)} addends")
-        if twice := {n for n in names if names.count(n) > 1}:
-            raise VerifyException(f"two addends are named {sorted(twice)}")
+        _refuse_twice("addends", names)
+        if len({element_of(addend.type) for addend in self.addends}) > 1:
+            types = ", ".join(str(addend.type) for addend in self.addends)
+            raise VerifyException(f"the addends differ in their elements: {types}")
 
     @classmethod
     def parse(cls, parser: Parser) -> YieldOp:
@@ -291,7 +315,7 @@ class ExpectationOp(IRDLOperation):
     ```mlir
     %e = prob.expectation {
       %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
-      %h = prob.log_density %p at %z : !prob.law<tensor<f32>> -> tensor<f32>
+      %h = prob.log_density %p at %z : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
       prob.yield "h" %h : tensor<f32>
     } : tensor<f32>
     ```
@@ -299,7 +323,7 @@ class ExpectationOp(IRDLOperation):
 
     name = "prob.expectation"
 
-    result = result_def(BaseAttr(TensorType))
+    result = result_def(REALS)
     body = region_def("single_block")
     traits = traits_def(Pure())
     assembly_format = "$body attr-dict `:` type($result)"
@@ -315,15 +339,15 @@ class ExpectationOp(IRDLOperation):
         return last
 
     def verify_(self) -> None:
-        _ = self.terminator
+        addends = self.terminator.addends
         if self.body.block.args:
             raise VerifyException("prob.expectation takes no block arguments")
-        seen: set[str] = set()
-        for op in self.body.walk():
-            if isinstance(op, SampleOp):
-                if op.site.data in seen:
-                    raise VerifyException(f'two choices are named "{op.site.data}"')
-                seen.add(op.site.data)
+        if shape_of_type(self.result.type):
+            raise VerifyException(f"an expectation is one number, not {self.result.type}")
+        if addends and element_of(addends[0].type) != element_of(self.result.type):
+            raise VerifyException(f"an expectation of {addends[0].type} is not {self.result.type}")
+        choices = [op.site.data for op in self.body.walk() if isinstance(op, SampleOp)]
+        _refuse_twice("choices", choices)
 
 
 @irdl_op_definition
@@ -365,9 +389,9 @@ class GradientOp(IRDLOperation):
 
     name = "prob.gradient"
 
-    operand_values = var_operand_def()
-    value = result_def(BaseAttr(TensorType))
-    gradients = var_result_def()
+    operand_values = var_operand_def(REALS)
+    value = result_def(REALS)
+    gradients = var_result_def(REALS)
     body = region_def("single_block")
     traits = traits_def(Pure())
 
@@ -399,6 +423,8 @@ class GradientOp(IRDLOperation):
 def verify_differentiation(op: Operation, terminator: YieldValueOp) -> None:
     """Checks what `prob.gradient` and `estim.value_and_grad` share: operands, arguments, types."""
     types = tuple(operand.type for operand in op.operands)
+    if shape_of_type(op.results[0].type):
+        raise VerifyException(f"{op.name}: the value is one number, not {op.results[0].type}")
     if tuple(arg.type for arg in op.regions[0].block.args) != types:
         raise VerifyException(f"{op.name}: block arguments and operands differ in type")
     if tuple(result.type for result in op.results[1:]) != types:

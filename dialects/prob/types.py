@@ -13,9 +13,11 @@ from xdsl.ir import TypeAttribute
 from xdsl.irdl import irdl_attr_definition, param_def
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
 from relbo_ir.dialects.name import NameAttr
+from relbo_ir.dialects.tensors import VALUES
 
 
 @irdl_attr_definition
@@ -34,11 +36,16 @@ class LawType(ParametrizedAttribute, TypeAttribute):
 
     name = "prob.law"
 
-    value: TensorType[Attribute] = param_def()
+    value: TensorType[Attribute] = param_def(VALUES)
     event_rank: IntAttr = param_def()
 
     def __init__(self, value: TensorType[Attribute], event_rank: int | IntAttr = 0):
         super().__init__(value, IntAttr(event_rank) if isinstance(event_rank, int) else event_rank)
+
+    def verify(self) -> None:
+        rank = len(self.value.get_shape())
+        if not 0 <= self.event_rank.data <= rank:
+            raise VerifyException(f"{self.value} has {rank} axes, not {self.event_rank.data} for an event")
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

@@ -1,0 +1,111 @@
+"""The emitted estimator, evaluated at every outcome of its draws and summed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from oracle import Arguments, Outcomes, Precision
+from oracle.choices import Choices
+from oracle.dual import Array
+from oracle.objectives import find_function
+from xdsl.dialects.builtin import ModuleOp
+
+from relbo_ir.dialects import prob
+from relbo_ir.dialects.lax import shape_of
+from relbo_ir.dialects.prob import How
+from relbo_ir.lowering.emit import emit_function
+from relbo_ir.lowering.executable import load
+
+from .comparing import coordinates, parameters_of
+
+Draws = dict[str, Array]
+
+
+def draws_of(module: ModuleOp, outcomes: Outcomes, precision: Precision) -> Draws:
+    """
+    What `relbo-externalize-draws` wants of each site in each outcome: the draw of a `score`
+    choice, the standard normal noise of a `pathwise` one; each (K, *shape).
+    """
+    sites = [op for op in module.walk() if isinstance(op, prob.SampleOp)]
+    choices = Choices(sites, precision)
+    nodes, _ = np.polynomial.hermite_e.hermegauss(precision.normal_nodes)
+    result: Draws = {}
+    for site in sites:
+        name, shape = site.site.data, shape_of(site.value)
+        if site.how.data is How.PATHWISE:
+            result[name] = nodes[choices.digits(name, shape)]
+        else:
+            value = outcomes.values[name].value
+            result[name] = np.broadcast_to(value, (choices.count, *shape))
+    return result
+
+
+def load_main(module: ModuleOp, symbol: str = "elbo") -> Callable[..., Any]:
+    """The emitted `main`, its arguments positional."""
+    return load(emit_function(module, symbol))["main"]
+
+
+def summed_estimator(
+    module: ModuleOp, arguments: Arguments, draws: Draws, weights: Array
+) -> tuple[float, dict[str, Array]]:
+    """
+    Σₖ wₖ·(value and gradient of the emitted estimator with the draws of outcome k).
+
+    Operation by operation: the programs are all different, and compiling one takes XLA longer
+    than running it. Outcomes are padded to a fixed number, so that operations are compiled once.
+    """
+    func = find_function(module, "elbo")
+    given, main = coordinates(func, arguments), load_main(module)
+    values: list[Any] = []
+    axes: list[int | None] = []
+    count = _padded(len(weights))
+    for arg, role in zip(func.body.block.args, func.roles, strict=True):
+        drawn = role.site.data if isinstance(role, prob.DrawAttr) else None
+        rows = _argument(role, given) if drawn is None else _filled(draws[drawn], count)
+        values.append(np.asarray(rows).astype(_dtype(arg.type)))
+        axes.append(None if drawn is None else 0)
+    results = _all_outcomes(main, values, axes, count)
+    mass = np.concatenate([weights, np.zeros(count - len(weights))])
+    alive = mass > 0
+    means = [np.tensordot(mass[alive], np.asarray(r)[alive], axes=1) for r in results]
+    gradients = dict(zip(parameters_of(func), means[1:], strict=True))
+    return float(means[0]), gradients
+
+
+def _padded(count: int) -> int:
+    return next(size for size in (1, 16, 256, 4096, 65536) if size >= count)
+
+
+def _filled(rows: Array, count: int) -> Array:
+    """More rows, of draws that can occur."""
+    return np.concatenate([rows, np.repeat(rows[:1], count - len(rows), axis=0)])
+
+
+def _argument(role: object, given: Arguments) -> Any:
+    match role:
+        case prob.ParameterAttr() | prob.UnconstrainedAttr():
+            return given[role.parameter.data]
+        case prob.DataAttr():
+            return given[role.argument.data]
+        case prob.ClosureAttr():
+            return given[role.function.data, role.index.data]
+        case _:
+            raise TypeError(f"the tests have no value for {role}")
+
+
+def _dtype(type_: object) -> str:
+    return "int32" if "i32" in str(type_) else "float64"
+
+
+def _all_outcomes(
+    main: Callable[..., Any], values: Sequence[Any], axes: Sequence[int | None], count: int
+) -> list[Any]:
+    mapped: Callable[..., Any] = main
+    if any(axis == 0 for axis in axes):
+        mapped = jax.vmap(main, in_axes=tuple(axes), axis_size=count)
+    with jax.disable_jit():
+        results = mapped(*values)
+    return list(results) if isinstance(results, tuple) else [results]
