@@ -18,8 +18,13 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import AttrConstraint, EqAttrConstraint, ParamAttrConstraint, VerificationContext
-from xdsl.irdl import AnyAttr
+from xdsl.irdl import (
+    AnyAttr,
+    AttrConstraint,
+    EqAttrConstraint,
+    ParamAttrConstraint,
+    VerificationContext,
+)
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.key import KeyType

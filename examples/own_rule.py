@@ -9,7 +9,8 @@ then held fixed (`how = score`).
 """
 
 import coin
-from xdsl.builder import Builder, InsertPoint
+from xdsl.builder import Builder
+from xdsl.rewriter import InsertPoint
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 import relbo_ir as rb

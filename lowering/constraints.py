@@ -87,7 +87,9 @@ def unconstrained_shape(attr: ConstraintAttr, shape: tuple[int, ...]) -> tuple[i
     return tuple(bijection(attr).inverse_shape(shape))
 
 
-def to_unconstrained(attr: ConstraintAttr, value: Any, parameter: str) -> jax.Array:
+def to_unconstrained(
+    attr: ConstraintAttr, value: Any, parameter: str, line: str | None = None
+) -> jax.Array:
     """The unconstrained coordinates of a parameter's value; ModelError where it is outside."""
     constraint = constraint_object(attr)
     array = jax.numpy.asarray(value)
@@ -97,5 +99,6 @@ def to_unconstrained(attr: ConstraintAttr, value: Any, parameter: str) -> jax.Ar
             f"outside its constraint {attr.constraint.data}",
             "start it inside the constraint, or declare the constraint that it satisfies",
             site=parameter,
+            line=line,
         )
     return bijection(attr).inv(array)

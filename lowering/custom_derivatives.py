@@ -2,12 +2,15 @@
 Functions whose author gave their derivative: the function and its rule, both traced.
 
 A rule may call its own function (softplus's does), so what is stored refers to itself by symbol:
-a function is identified by its text and its rule's, one level deep.
+a function that is being imported is identified by what its body and its rule compute, the bodies
+of the functions in the rule included.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +26,6 @@ from relbo_ir.lowering.types import ir_type
 
 if TYPE_CHECKING:
     from relbo_ir.lowering.import_jaxpr import Importer
-
-_pending: dict[tuple[int, str], tuple[str, str]] = {}
-"""Functions whose rule is being traced, by module and text: a rule that calls them finds them."""
 
 
 def _as_function(equation: Any) -> Callable[..., Any]:
@@ -91,51 +91,102 @@ def vjp_rule(equation: Any) -> core.ClosedJaxpr:
 
 def import_custom_jvp(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     """A custom_jvp_call: one of the known functions, or `lax.custom_jvp`."""
-    if any(not _is_float(var.aval) for var in equation.outvars):
-        raise UnsupportedError(
-            "a function with a custom derivative returns integers",
-            "return the integers from a function without a custom derivative",
-        )
-    short = _known(equation)
+    _check_types(equation)
+    rule = jvp_rule(equation)
+    short = _known(equation, rule)
     if short is not None:
         shape = equation.outvars[0].aval.shape
         return lax.elementwise(short, *[like(importer, v, shape) for v in operands])
     types = [ir_type(var.aval) for var in equation.outvars]
-    name, rule = _store(importer, equation, jvp_rule, "jvp")
-    return lax.CustomJvpOp(name, rule, operands, types)
+    return lax.CustomJvpOp(*_store(importer, equation, rule, "jvp"), operands, types)
 
 
 def import_custom_vjp(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     """A custom_vjp_call as `lax.custom_vjp`."""
+    _check_types(equation)
+    types = [ir_type(var.aval) for var in equation.outvars]
+    names = _store(importer, equation, vjp_rule(equation), "vjp")
+    return lax.CustomVjpOp(*names, operands, types)
+
+
+def _check_types(equation: Any) -> None:
     if any(not _is_float(var.aval) for var in equation.outvars):
         raise UnsupportedError(
-            "a function with a custom derivative returns integers",
-            "return the integers from a function without a custom derivative",
+            "a function with a custom derivative returns numbers that are not real",
+            "return them from a function without a custom derivative",
         )
-    types = [ir_type(var.aval) for var in equation.outvars]
-    name, rule = _store(importer, equation, vjp_rule, "vjp")
-    return lax.CustomVjpOp(name, rule, operands, types)
+    if any(jax.numpy.issubdtype(v.aval.dtype, np.complexfloating) for v in equation.invars):
+        raise UnsupportedError(
+            "a function with a custom derivative takes complex numbers",
+            "pass their real and imaginary parts",
+        )
 
 
-def _store(
-    importer: Importer,
-    equation: Any,
-    trace: Callable[[Any], core.ClosedJaxpr],
-    kind: str,
-) -> tuple[str, str]:
+_DEPTH = 32
+"""Rules inside rules; a derivative of every order of a family of functions has no end."""
+
+
+def _store(importer: Importer, equation: Any, rule: core.ClosedJaxpr, kind: str) -> tuple[str, str]:
     functions = importer.functions
     body = equation.params["call_jaxpr"]
-    key = (id(functions), f"{kind} {_name(equation)} {body}")
-    if key in _pending:
-        return _pending[key]
+    key = f"{kind} {fingerprint(body)} {fingerprint(rule)}"
+    if key in functions.pending:
+        return functions.pending[key]
+    if len(functions.pending) == _DEPTH:
+        raise UnsupportedError(
+            f"the rules of custom derivatives call {_DEPTH} different functions, one inside the other",
+            "give a derivative rule that ends: use functions that JAX differentiates in it",
+        )
     name, rule_name = functions.reserve("custom"), functions.reserve(f"custom_{kind}")
-    _pending[key] = (name, rule_name)
+    functions.pending[key] = (name, rule_name)
     try:
         function = importer.function_op(body, "a function with a custom derivative")
-        rule = importer.function_op(trace(equation), "the rule of a custom derivative")
+        rule_function = importer.function_op(rule, "the rule of a custom derivative")
     finally:
-        del _pending[key]
-    return functions.share_pair(function, name, rule, rule_name)
+        del functions.pending[key]
+    return functions.share_pair(function, name, rule_function, rule_name)
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def fingerprint(closed: core.ClosedJaxpr) -> str:
+    """
+    What a jaxpr computes, with the bits of its constants; of functions with custom derivatives
+    their bodies alone. Equal texts compute the same.
+    """
+    numbers: dict[Any, int] = {}
+
+    def atom(value: Any) -> str:
+        if isinstance(value, core.Literal):
+            return f"{value.aval} {_bits(np.asarray(value.val, value.aval.dtype))}"
+        return f"{numbers.setdefault(value, len(numbers))}"
+
+    def parameter(value: Any) -> str:
+        if isinstance(value, core.ClosedJaxpr):
+            return fingerprint(value)
+        if isinstance(value, core.Jaxpr):
+            return fingerprint(core.ClosedJaxpr(value, ()))
+        if isinstance(value, (tuple, list)):
+            return f"({', '.join(parameter(v) for v in value)})"
+        return "" if callable(value) and not isinstance(value, type) else _ADDRESS.sub("", repr(value))
+
+    jaxpr = closed.jaxpr
+    constants = [_bits(value) for value in closed.consts]
+    lines = [f"{constants} {[f'{atom(v)}: {v.aval}' for v in (*jaxpr.constvars, *jaxpr.invars)]}"]
+    for equation in jaxpr.eqns:
+        operands = [atom(v) for v in equation.invars]
+        parameters = {key: parameter(value) for key, value in equation.params.items()}
+        results = [f"{atom(v)}: {v.aval}" for v in equation.outvars]
+        lines.append(f"{results} = {equation.primitive.name} {parameters} {operands}")
+    return "\n".join([*lines, f"{[atom(v) for v in jaxpr.outvars]}"])
+
+
+def _bits(value: Any) -> str:
+    if isinstance(value, jax.core.Tracer) or not jax.numpy.issubdtype(value.dtype, np.generic):
+        return f"{id(value)}"
+    array = np.asarray(value)
+    return f"{array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
 
 
 _CANDIDATES: dict[str, Callable[..., Any]] = {
@@ -145,20 +196,12 @@ _CANDIDATES: dict[str, Callable[..., Any]] = {
 }
 
 
-def _name(equation: Any) -> str:
-    return str(equation.params["call_jaxpr"].jaxpr.debug_info.func_name)
-
-
-def _text(equation: Any) -> str:
-    return f"{equation.params['call_jaxpr']}\n{jvp_rule(equation)}"
-
-
 @functools.cache
 def _reference(name: str, signature: tuple[tuple[tuple[int, ...], str], ...]) -> str | None:
     structs = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in signature]
     jaxpr = jax.make_jaxpr(_CANDIDATES[name])(*structs).jaxpr
     found = [e for e in _equations(jaxpr) if e.primitive.name == "custom_jvp_call"]
-    return _text(found[0]) if len(found) == 1 else None
+    return _meaning(found[0], jvp_rule(found[0])) if len(found) == 1 else None
 
 
 def _equations(jaxpr: Any) -> list[Any]:
@@ -169,12 +212,15 @@ def _equations(jaxpr: Any) -> list[Any]:
     return equations
 
 
-def _known(equation: Any) -> str | None:
-    """The op of ours that is this very function, by the text of its body and of its rule."""
-    name = _name(equation)
-    if name not in _CANDIDATES:
+def _meaning(equation: Any, rule: core.ClosedJaxpr) -> str:
+    return f"{fingerprint(equation.params['call_jaxpr'])}\n{fingerprint(rule)}"
+
+
+def _known(equation: Any, rule: core.ClosedJaxpr) -> str | None:
+    """The op of ours that is this very function, by what its body and its rule compute."""
+    name = str(equation.params["call_jaxpr"].jaxpr.debug_info.func_name)
+    if name not in _CANDIDATES or len({v.aval.dtype for v in equation.invars}) != 1:
         return None
-    avals = [var.aval for var in equation.invars]
-    signature = tuple((aval.shape, str(aval.dtype)) for aval in avals)
+    signature = tuple((var.aval.shape, str(var.aval.dtype)) for var in equation.invars)
     reference = _reference(name, signature)
-    return name if reference is not None and reference == _text(equation) else None
+    return name if reference is not None and reference == _meaning(equation, rule) else None

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 from jax import lax as jlax
 from jax.extend.core import Primitive
 from jax.interpreters import ad
-from xdsl.builder import InsertPoint
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import estim, lax, prob, rng
 from relbo_ir.dialects.errors import PassError
@@ -92,9 +92,7 @@ class DifferentiatePass(ModulePass):
             _differentiate(gradient, op, functions)
 
 
-def _differentiate(
-    gradient: estim.ValueAndGradOp, module: ModuleOp, functions: Functions
-) -> None:
+def _differentiate(gradient: estim.ValueAndGradOp, module: ModuleOp, functions: Functions) -> None:
     parent = gradient.parent_block()
     if parent is None:
         raise ValueError("a gradient stands in a block")
@@ -173,9 +171,7 @@ def _call_log_gamma(em: Any, op: Operation) -> str:
     return f"log_gamma({keys}, {concentration})[None]"
 
 
-def _write_log_gamma(
-    importer: Importer, equation: Any, operands: list[SSAValue]
-) -> list[SSAValue]:
+def _write_log_gamma(importer: Importer, equation: Any, operands: list[SSAValue]) -> list[SSAValue]:
     draw = importer.insert(rng.LogGammaDrawOp(operands[0], operands[1])).results[0]
     shape = ir_type(equation.outvars[0].aval)
     return [importer.insert(lax.ReshapeOp(draw, shape)).results[0]]

@@ -18,8 +18,8 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import PassError, UnsupportedError
-from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.estim import ReplicateOp, ValueAndGradOp
+from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.prob import FuncOp as ProbFuncOp
 from relbo_ir.dialects.prob import PlateOp, YieldValueOp
 from relbo_ir.dialects.prob import ReturnOp as ProbReturnOp
@@ -37,14 +37,14 @@ from jax import lax, random
 """
 
 _HELPERS = {
-    "as_tuple": '''
+    "as_tuple": """
 def as_tuple(values):
     return tuple(values) if isinstance(values, (tuple, list)) else (values,)
-''',
-    "flatten_scan": '''
+""",
+    "flatten_scan": """
 def flatten_scan(result):
     return (*result[0], *result[1])
-''',
+""",
 }
 
 
@@ -166,7 +166,9 @@ def _definition(name: str, arguments: Sequence[str], lines: Sequence[str]) -> st
 def _jvp_rule(name: str, rule: str, floats: Sequence[int], inputs: int, outputs: int) -> str:
     dots = ", ".join(f"tangents[{k}]" for k in floats)
     given = f"*primals, {dots}" if dots else "*primals"
-    values = "results[0], results[1]" if outputs == 1 else f"results[:{outputs}], results[{outputs}:]"
+    values = (
+        "results[0], results[1]" if outputs == 1 else f"results[:{outputs}], results[{outputs}:]"
+    )
     return (
         f"@{name}.defjvp\ndef {name}_rule(primals, tangents):\n"
         f"    results = {rule}({given})\n    return {values}\n"
@@ -288,7 +290,9 @@ class FunctionEmitter:
             return
         names = [self.fresh(result) for result in op.results]
         always_tuple = (lax.SortOp, lax.BindOp, lax.ScanOp, lax.WhileOp, lax.SplitOp, lax.UnstackOp)
-        target = ", ".join(names) + ("," if isinstance(op, always_tuple) and len(names) == 1 else "")
+        target = ", ".join(names) + (
+            "," if isinstance(op, always_tuple) and len(names) == 1 else ""
+        )
         self._lines.append(f"{target} = {expression}")
 
     def _nested(self, name: str, block: Block) -> None:
@@ -331,11 +335,13 @@ def emit_function(
     emitter = ModuleEmitter(module, overrides)
     for op in module.ops:
         name = op.properties.get("sym_name")
-        if isinstance(op, (FuncOp, ProbFuncOp)) and isinstance(name, StringAttr) and name.data == symbol:
+        if (
+            isinstance(op, (FuncOp, ProbFuncOp))
+            and isinstance(name, StringAttr)
+            and name.data == symbol
+        ):
             body = FunctionEmitter(emitter)
             block = op.body.block
             arguments = body.arguments(block)
             return emitter.source(_definition("main", arguments, body.block(block)))
     raise PassError(f"the module has no function {symbol!r}", "name one of its functions")
-
-

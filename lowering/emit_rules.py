@@ -93,7 +93,9 @@ def _constant(em: FunctionEmitter, op: Operation) -> str:
     splat, shape = value.splat, shape_of(op.result)
     if value.text.startswith("0x") or ", 0x" in value.text:
         flat = f"np.frombuffer({value.data.payload!r}, np.dtype({element_of(op.result)!r}))"
-        return f"np.broadcast_to({flat}, {shape})" if splat is not None else f"{flat}.reshape({shape})"
+        return (
+            f"np.broadcast_to({flat}, {shape})" if splat is not None else f"{flat}.reshape({shape})"
+        )
     if splat is not None:
         return f"jnp.full({shape}, {scalar_text(splat)}, {dtype})"
     flat = [scalar_text(v) for v in array_of(value).reshape(-1).tolist()]
@@ -351,8 +353,14 @@ def _scan(em: FunctionEmitter, op: Operation) -> str:
     k, c = op.num_consts.value.data, op.num_carry.value.data
     consts, carry, xs = names[:k], names[k : k + c], names[k + c :]
     body = em.module.scan_body(op.body.string_value(), k, c)
-    bound = f"functools.partial({body}, {_tuple(consts)})" if consts else f"functools.partial({body}, ())"
-    options = f"length={op.length.value.data}, reverse={bool(op.reverse)}, unroll={op.unroll.value.data}"
+    bound = (
+        f"functools.partial({body}, {_tuple(consts)})"
+        if consts
+        else f"functools.partial({body}, ())"
+    )
+    options = (
+        f"length={op.length.value.data}, reverse={bool(op.reverse)}, unroll={op.unroll.value.data}"
+    )
     return f"flatten_scan(lax.scan({bound}, {_tuple(carry)}, {_tuple(xs)}, {options}))"
 
 
@@ -522,12 +530,10 @@ def _site_keys(em: FunctionEmitter, op: Operation) -> str:
 def _site_key(em: FunctionEmitter, op: Operation) -> str:
     if not isinstance(op, rng.SiteKeyOp):
         raise TypeError(op.name)
-    em.comment(f"site {ascii(op.site.data)}")
+    em.comment(f"site {op.site.data!a}")
     return f"random.fold_in({em.name(op.key)}, {rng.stable_hash(op.site.data)})"
 
 
 @emits(rng.ParticleKeyOp)
 def _particle_key(em: FunctionEmitter, op: Operation) -> str:
     return f"random.fold_in({', '.join(em.name(v) for v in op.operands)})"
-
-

@@ -91,7 +91,7 @@ def program_source(module: ModuleOp, symbol: str) -> str:
         match role:
             case prob.UnconstrainedAttr() | prob.ParameterAttr():
                 parameters.append(role.parameter.data)
-                arguments.append(f"params[{ascii(role.parameter.data)}]")
+                arguments.append(f"params[{role.parameter.data!a}]")
             case prob.DataAttr() | prob.ClosureAttr():
                 arguments.append(f"data[{position}]")
                 position += 1
@@ -115,7 +115,7 @@ def program_source(module: ModuleOp, symbol: str) -> str:
 def _value_and_gradients(call: str, parameters: Sequence[str]) -> str:
     if not parameters:
         return f"    return {call}, {{}}\n"
-    entries = ", ".join(f"{ascii(name)}: gradients[{k}]" for k, name in enumerate(parameters))
+    entries = ", ".join(f"{name!a}: gradients[{k}]" for k, name in enumerate(parameters))
     return f"    value, *gradients = {call}\n    return value, {{{entries}}}\n"
 
 
@@ -123,6 +123,6 @@ def _named_results(call: str, names: Sequence[str]) -> str:
     if not names:
         return "    return {}\n"
     if len(names) == 1:
-        return f"    return {{{ascii(names[0])}: {call}}}\n"
-    entries = ", ".join(f"{ascii(name)}: results[{k}]" for k, name in enumerate(names))
+        return f"    return {{{names[0]!a}: {call}}}\n"
+    entries = ", ".join(f"{name!a}: results[{k}]" for k, name in enumerate(names))
     return f"    results = {call}\n    return {{{entries}}}\n"

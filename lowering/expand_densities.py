@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.builder import InsertPoint
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
@@ -16,10 +15,12 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
+from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.dist import Transform
 from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.lax import shape_of
 from relbo_ir.lowering.densities import DENSITIES, categorical
 from relbo_ir.passes.expressions import Expression, Writer
 
@@ -59,13 +60,11 @@ class ExpandDensity(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: prob.LogDensityOp, rewriter: PatternRewriter, /) -> None:
-        if not isinstance(op.result.type, TensorType):
-            return
         w = Writer(InsertPoint.before(op))
         last = op.prev_op
-        element = op.result.type.get_element_type()
+        element = dist.float_element(op.law)
         x = w.convert(w.expression(op.value), element)
-        result = w.broadcast(_density(w, op, op.law, x, element), op.result.type.get_shape())
+        result = w.broadcast(_density(w, op, op.law, x, element), shape_of(op.result))
         result.value.name_hint = op.result.name_hint
         new = op.prev_op
         while new is not None and new is not last:
@@ -100,7 +99,9 @@ def _density(
             call = CallOp(opaque.log_prob, [x.value, *opaque.parameters], [op.result.type])
             return w.expression(w.insert(call))
         case _:
-            raise PassError.at(op, "the law is made by no dist op", "score a law of the dist dialect")
+            raise PassError.at(
+                op, "the law is made by no dist op", "score a law of the dist dialect"
+            )
 
 
 def _batch_of_value(x: Expression, base: prob.LawType) -> tuple[int, ...]:

@@ -12,10 +12,11 @@ import jax
 import numpy as np
 from jax.extend import core, source_info_util
 from jax.extend.core import primitives
-from xdsl.builder import Builder, InsertPoint
+from xdsl.builder import Builder
 from xdsl.dialects.builtin import FileLineColLoc, LocationAttr, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import UnsupportedError

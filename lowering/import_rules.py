@@ -59,7 +59,7 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 def like(importer: Importer, value: SSAValue, shape: Sequence[int]) -> SSAValue:
     """
     An operand beside operands of that shape: rank 0, or of the same rank with axes of size 1,
-    is broadcast; a constant becomes a splat.
+    is broadcast, trailing axes aligned; a constant becomes a splat.
     """
     if not isinstance(value.type, TensorType) or value.type.get_shape() == tuple(shape):
         return value
@@ -67,8 +67,9 @@ def like(importer: Importer, value: SSAValue, shape: Sequence[int]) -> SSAValue:
     if isinstance(owner := value.owner, lax.ConstantOp) and owner.value.splat is not None:
         wide = lax.LiteralAttr.from_bytes(type_, owner.value.data.payload)
         return importer.insert(lax.ConstantOp(wide)).results[0]
-    rank = len(value.type.get_shape())
-    return importer.insert(lax.BroadcastInDimOp(value, type_, range(rank))).results[0]
+    first = len(shape) - len(value.type.get_shape())
+    dimensions = range(first, len(shape))
+    return importer.insert(lax.BroadcastInDimOp(value, type_, dimensions)).results[0]
 
 
 _ANY_TYPE = {"scan", "while", "cond", "custom_jvp_call", "custom_vjp_call"}
@@ -134,11 +135,12 @@ def _convert(importer: Importer, equation: Any, operands: list[SSAValue]) -> Bui
         return None
     if operands[0].type == _out(equation):
         return [operands[0]]
-    if isinstance(owner := operands[0].owner, lax.ConstantOp) and equation.invars[0].aval.shape == ():
+    if (
+        isinstance(owner := operands[0].owner, lax.ConstantOp)
+        and equation.invars[0].aval.shape == ()
+    ):
         with jax.ensure_compile_time_eval():
-            value = jlax.convert_element_type(
-                array_of(owner.value), equation.params["new_dtype"]
-            )
+            value = jlax.convert_element_type(array_of(owner.value), equation.params["new_dtype"])
         return lax.ConstantOp(literal(value))
     return lax.ConvertOp(operands[0], element_type(equation.params["new_dtype"]))
 
@@ -496,7 +498,9 @@ def _linear_solve(importer: Importer, equation: Any, operands: list[SSAValue]) -
         name: SymbolRefAttr(importer.function(jaxpr, f"linear_{name}"))
         for name, jaxpr in jaxprs._asdict().items()
     }
-    symmetric = symbols.pop("vecmat") == symbols["matvec"] and parts.pop("vecmat") == parts["matvec"]
+    symmetric = (
+        symbols.pop("vecmat") == symbols["matvec"] and parts.pop("vecmat") == parts["matvec"]
+    )
     parameters: dict[str, Attribute] = {
         **symbols,
         "symmetric": BoolAttr.from_bool(symmetric),

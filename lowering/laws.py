@@ -86,7 +86,9 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
 
 
 def _floats(values: list[Any]) -> list[Any]:
-    dtype = jnp.result_type(float, *[v for v in values if jnp.issubdtype(jnp.result_type(v), float)])
+    dtype = jnp.result_type(
+        float, *[v for v in values if jnp.issubdtype(jnp.result_type(v), float)]
+    )
     return [jnp.asarray(value, dtype) for value in values]
 
 

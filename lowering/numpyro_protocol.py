@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as nd
 from numpyro import handlers
-from numpyro.primitives import Messenger
+from numpyro.primitives import (
+    _PYRO_STACK,  # pyright: ignore[reportPrivateUsage]  # there is no public way to ask
+    Messenger,
+)
 
-from relbo_ir.dialects.errors import ModelError, UnsupportedError
+from relbo_ir.dialects.errors import ModelError, RelboError, UnsupportedError
 from relbo_ir.dialects.rng import stable_hash
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import constraint_attr
 from relbo_ir.lowering.laws import LawSpec, describe
 
+CONCRETIZATION = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+"""What JAX raises where Python wants the number of a traced value."""
+_Made = TypeVar("_Made")
 GUIDE = "relbo_guide"
 """The key of a site's `infer` dictionary that holds its guide."""
 
@@ -25,14 +37,13 @@ class SiteTracer(Messenger):
     """
     Binds a site primitive for every message of a model that runs under it.
 
-    Collects the parameters' initial values (`inits`, by name, maybe traced).
+    `lines` holds the source line of every site that was met, by name.
     """
 
     def __init__(self, key: jax.Array):
         super().__init__(None)
         self.key = key
         self.lines: dict[str, str] = {}
-        self.inits: dict[str, Any] = {}
 
     def process_message(self, msg: Any) -> None:
         """Handles one message; an unknown kind is an error that names it."""
@@ -42,12 +53,10 @@ class SiteTracer(Messenger):
             case "param":
                 self._param(msg)
             case "deterministic":
-                self._register(msg)
-                line = self.lines[msg["name"]]
-                for leaf in jax.tree.leaves(msg["value"]):
-                    sites.DETERMINISTIC.bind(jnp.asarray(leaf), name=msg["name"], line=line)
+                self._deterministic(msg)
             case "plate":
                 size, subsample = msg["args"]
+                self._check_size(msg["name"], size)
                 if subsample is not None and subsample != size:
                     self._refuse(msg, f"plate subsampling ({subsample} of {size})")
                 msg["value"] = jnp.arange(size)
@@ -61,6 +70,21 @@ class SiteTracer(Messenger):
             site=msg.get("name"),
             line=sites.user_line(),
         )
+
+    def _check_size(self, name: str, size: Any) -> None:
+        if not isinstance(size, (int, np.integer)) or size < 1:
+            raise ModelError(
+                f'plate "{name}" has size {size}',
+                "give its size as a Python integer of 1 or more",
+                line=sites.user_line(),
+            )
+
+    def _deterministic(self, msg: Any) -> None:
+        paths, _ = jax.tree_util.tree_flatten_with_path(msg["value"])
+        for path, leaf in paths:
+            part = {**msg, "name": msg["name"] + jax.tree_util.keystr(path)}
+            line = self._register(part)
+            sites.DETERMINISTIC.bind(jnp.asarray(leaf), name=part["name"], line=line)
 
     def _register(self, msg: Any) -> str:
         name, line = msg["name"], sites.user_line()
@@ -81,6 +105,8 @@ class SiteTracer(Messenger):
         law, infer = msg["fn"], msg["infer"]
         if msg["scale"] is not None:
             self._refuse(msg, "handlers.scale")
+        if msg["value"] is not None and not msg["is_observed"]:
+            self._refuse(msg, "a choice that a handler fixes (substitute, replay)")
         shape = msg["kwargs"].get("sample_shape") or ()
         if shape:
             law = law.expand(tuple(shape) + tuple(law.batch_shape))
@@ -88,10 +114,7 @@ class SiteTracer(Messenger):
         if factor is not None:
             sites.FACTOR.bind(factor, name=name, line=line)
             return
-        try:
-            spec, arrays = describe(law, name)
-        except (UnsupportedError, ModelError) as error:
-            raise type(error)(error.cause, error.remedy, site=name, line=line) from error
+        spec, arrays = _placed(lambda: describe(law, name), name, line)
         plates = tuple((f.name, f.dim, f.size) for f in reversed(msg["cond_indep_stack"]))
         if msg["is_observed"]:
             self._observe(msg, law, spec, arrays, plates)
@@ -135,13 +158,15 @@ class SiteTracer(Messenger):
                 site=name,
                 line=line,
             )
-        return describe(guide, name)
+        return _placed(lambda: describe(guide, name), name, line)
 
     def _observe(
         self, msg: Any, law: Any, spec: LawSpec, arrays: list[Any], plates: tuple[Any, ...]
     ) -> None:
-        name, value = msg["name"], jnp.asarray(msg["value"])
+        name = msg["name"]
         line = self.lines[name]
+        _check_observed(msg["value"], name, line)
+        value = jnp.asarray(msg["value"])
         event = len(law.event_shape)
         given = value.shape[: value.ndim - event]
         try:
@@ -170,19 +195,49 @@ class SiteTracer(Messenger):
 
     def _param(self, msg: Any) -> None:
         name, line = msg["name"], self._register(msg)
-        constraint = constraint_attr(msg["kwargs"].get("constraint", nd.constraints.real), name)
-        init = _initial(msg, jax.random.fold_in(self.key, stable_hash(name)))
-        self.inits[name] = init
-        out = jax.ShapeDtypeStruct(init.shape, init.dtype)
-        msg["value"] = sites.PARAM.bind(name=name, line=line, constraint=constraint, out=out)
+        if msg["value"] is not None:
+            self._refuse(msg, "a parameter that a handler fixes (substitute)")
+        declared = msg["kwargs"].get("constraint", nd.constraints.real)
+        constraint = _placed(lambda: constraint_attr(declared, name), name, line)
+        init = _initial(msg, jax.random.fold_in(self.key, stable_hash(name)), line)
+        msg["value"] = sites.PARAM.bind(init, name=name, line=line, constraint=constraint)
 
 
-def _initial(msg: Any, key: jax.Array) -> jax.Array:
+def _placed(make: Callable[[], _Made], site: str, line: str) -> _Made:
+    """What `make` gives; its errors get the site and the line."""
+    try:
+        return make()
+    except (UnsupportedError, ModelError) as error:
+        raise type(error)(error.cause, error.remedy, site=site, line=line) from error
+
+
+def _check_observed(value: Any, site: str, line: str) -> None:
+    """Refuses NaN in an observation that is no argument of the model."""
+    if isinstance(value, jax.core.Tracer):
+        return
+    array = np.asarray(value)
+    if np.issubdtype(array.dtype, np.floating) and np.isnan(array).any():
+        raise ModelError(
+            f"the observed value has {int(np.isnan(array).sum())} NaN",
+            "remove or impute the missing values",
+            site=site,
+            line=line,
+        )
+
+
+def _initial(msg: Any, key: jax.Array, line: str) -> jax.Array:
     if msg["args"]:
         value = msg["args"][0]
     else:
         with handlers.seed(rng_seed=key), handlers.block():
             value = msg["fn"]()
+    if value is None:
+        raise ModelError(
+            "the parameter has no initial value",
+            "give numbers, or a function of a random key",
+            site=msg["name"],
+            line=line,
+        )
     dtype = jnp.result_type(value)
     return jnp.asarray(value, dtype if jnp.issubdtype(dtype, jnp.floating) else float)
 
@@ -207,9 +262,30 @@ def _draw_dtype(law: Any, arrays: list[Any]) -> Any:
 
 
 def run_under(tracer: SiteTracer, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
-    """Runs a model or a guide, native or NumPyro's, with the tracer as the outermost handler."""
-    with nd.distribution.validation_enabled(False), tracer:
-        function(*args, **kwargs)
+    """
+    Runs a model or a guide, native or NumPyro's, with the tracer as the outermost handler.
+
+    What NumPyro refuses becomes a ModelError with the user's line; an error of the user's own
+    code is raised as it is.
+    """
+    try:
+        with nd.distribution.validation_enabled(False), tracer:
+            function(*args, **kwargs)
+    except (ValueError, TypeError, AssertionError, NotImplementedError) as error:
+        origin = sites.origin_of(error)
+        if isinstance(error, (RelboError, *CONCRETIZATION)) or origin.callee != "numpyro":
+            raise
+        raise ModelError(
+            f"NumPyro refuses this: {str(error).strip() or type(error).__name__}",
+            "make the shapes, plates and arguments of the statement fit each other",
+            site=origin.site,
+            line=origin.line,
+        ) from error
+
+
+def is_handled() -> bool:
+    """Whether a model runs: a site that is met now reaches some handler."""
+    return bool(_PYRO_STACK)
 
 
 def prepare_auto_guide(guide: Any, key: jax.Array, args: Any, kwargs: Mapping[str, Any]) -> Any:

@@ -131,9 +131,7 @@ def _dictionary_text(data: Any, function: Callable[[str], str]) -> str:
     raise ValueError(f"{sorted(data)} is no kind of parameter")
 
 
-def keywords_text(
-    parameters: Mapping[str, Attribute], function: Callable[[str], str]
-) -> list[str]:
+def keywords_text(parameters: Mapping[str, Attribute], function: Callable[[str], str]) -> list[str]:
     """Encoded parameters as the keyword arguments of a call; ValueError for a hostile name."""
     for key in parameters:
         if not (key.isascii() and key.isidentifier()) or keyword.iskeyword(key):

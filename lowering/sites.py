@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
+import traceback
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import jax
@@ -22,7 +25,9 @@ FACTOR = Primitive("relbo_factor")
 DETERMINISTIC = Primitive("relbo_deterministic")
 """value → (). Parameters: name, line."""
 PARAM = Primitive("relbo_param")
-"""() → parameter. Parameters: name, line, constraint, out."""
+"""initial value → parameter, of its type. Parameters: name, line, constraint."""
+SITES = frozenset(p.name for p in (SAMPLE, OBSERVE, FACTOR, DETERMINISTIC, PARAM))
+"""The names of the five."""
 
 for _primitive in (OBSERVE, FACTOR, DETERMINISTIC):
     _primitive.multiple_results = True
@@ -32,13 +37,17 @@ def _out(*_args: Any, out: Any, **_params: Any) -> Any:
     return jax.core.ShapedArray(out.shape, out.dtype)
 
 
+def _same(init: Any, **_params: Any) -> Any:
+    return jax.core.ShapedArray(init.shape, init.dtype)
+
+
 def _nothing(*_args: Any, **_params: Any) -> list[Any]:
     return []
 
 
 for _primitive, _rule in (
     (SAMPLE, _out),
-    (PARAM, _out),
+    (PARAM, _same),
     (OBSERVE, _nothing),
     (FACTOR, _nothing),
     (DETERMINISTIC, _nothing),
@@ -46,8 +55,16 @@ for _primitive, _rule in (
     _primitive.def_abstract_eval(_rule)
 
 
+def _start(init: Any, **_params: Any) -> Any:
+    return init
+
+
+# One parameter may start from another: its value is then the other one's initial value.
+PARAM.def_impl(_start)
+
+
 def _refuse(transformation: str) -> Any:
-    def rule(_args: Any, _other: Any, **params: Any) -> NoReturn:
+    def rule(*_args: Any, **params: Any) -> NoReturn:
         raise UnsupportedError(
             f"a choice inside {transformation} is not supported",
             "write the copies as a plate, or as a Python loop with a site name each",
@@ -59,29 +76,101 @@ def _refuse(transformation: str) -> Any:
 
 
 for _primitive in (SAMPLE, OBSERVE, FACTOR, DETERMINISTIC, PARAM):
-    batching.primitive_batchers[_primitive] = _refuse("jax.vmap")
+    # The `fancy` rule is asked for sites with no mapped argument too: a choice that JAX would make
+    # once for the whole batch, which would be a wrong number.
+    batching.fancy_primitive_batchers[_primitive] = _refuse("jax.vmap")
     ad.primitive_jvps[_primitive] = _refuse("a JAX derivative")
 
-_HIDDEN = tuple(
-    os.path.dirname(os.path.realpath(path)) + os.sep
-    for path in (jax.__file__, numpyro.__file__, __file__, inspect.__file__)
+
+def _folder(path: str) -> str:
+    return os.path.dirname(os.path.realpath(path)) + os.sep
+
+
+_LIBRARY = _folder(inspect.__file__)
+_INSTALLED = tuple(
+    os.path.join(_LIBRARY, name) + os.sep for name in ("site-packages", "dist-packages")
 )
-_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "relbo_ir")
+_LOWERING = _folder(__file__)
+_ROOT = os.path.dirname(os.path.dirname(_LOWERING))
+# Installed, the folders stand in the package; in a checkout they stand beside it.
+_IS_CHECKOUT = os.path.isdir(os.path.join(_ROOT, "relbo_ir"))
+_OURS = (
+    tuple(
+        os.path.join(_ROOT, name) + os.sep
+        for name in ("relbo_ir", "dialects", "passes", "lowering")
+    )
+    if _IS_CHECKOUT
+    else (_ROOT + os.sep,)
+)
+_NUMPYRO = _folder(numpyro.__file__)
+_JAX = _folder(jax.__file__)
 
 
-def hidden_folders() -> tuple[str, ...]:
-    """Folders whose frames are not the user's: this package, JAX, NumPyro and the library."""
-    return (*_HIDDEN, _PACKAGE + os.sep)
+@functools.cache
+def owner_of(filename: str) -> str:
+    """Whose a file is: `relbo_ir`, `numpyro`, `jax`, `python` (its library) or `user`."""
+    if filename.startswith("<relbo-ir program"):
+        return "relbo_ir"
+    if filename.startswith("<frozen"):
+        return "python"
+    path = os.path.realpath(filename)
+    if path.startswith(_OURS):
+        return "relbo_ir"
+    if path.startswith(_NUMPYRO):
+        return "numpyro"
+    if path.startswith(_JAX):
+        return "jax"
+    # A model may live in an installed package: what lies beside the library is not of it.
+    if path.startswith(_LIBRARY) and not path.startswith(_INSTALLED):
+        return "python"
+    return "user"
+
+
+def spoken_line(filename: str, number: int) -> str:
+    """`file.py:12`, by the path from the working directory where the file lies under it."""
+    if filename.startswith("<"):
+        return f"{filename}:{number}"
+    relative = os.path.relpath(os.path.realpath(filename))
+    return f"{os.path.basename(filename) if relative.startswith('..') else relative}:{number}"
 
 
 def user_line() -> str:
     """`file.py:12` of the innermost frame outside this package, JAX, NumPyro and the library."""
     frame = inspect.currentframe()
     while frame is not None:
-        path = os.path.realpath(frame.f_code.co_filename)
-        if not path.startswith(hidden_folders()) and not path.startswith("<"):
-            relative = os.path.relpath(path)
-            name = os.path.basename(path) if relative.startswith("..") else relative
-            return f"{name}:{frame.f_lineno}"
+        if owner_of(frame.f_code.co_filename) == "user":
+            return spoken_line(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return "unknown:0"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an exception comes from, seen from the user's code."""
+
+    line: str | None
+    """The user's innermost line, if any."""
+    callee: str | None
+    """Whose function that line called: `numpyro`, `jax`, ...; None where the line itself raised."""
+    raiser: str
+    """Whose code raised."""
+    site: str | None
+    """The site's name, where NumPyro was making one."""
+
+
+def origin_of(error: BaseException) -> Origin:
+    """Where an exception comes from."""
+    line, callee, site, raiser = None, None, None, "user"
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        raiser = owner_of(frame.f_code.co_filename)
+        if raiser == "user":
+            line, callee, site = spoken_line(frame.f_code.co_filename, number), None, None
+        elif raiser in ("numpyro", "jax"):
+            callee = callee or raiser
+            name = frame.f_locals.get("name")
+            if raiser == "numpyro" and frame.f_code.co_name in _SITE_MAKERS and isinstance(name, str):
+                site = name
+    return Origin(line, callee, raiser, site)
+
+
+_SITE_MAKERS = {"sample", "param", "deterministic", "factor"}

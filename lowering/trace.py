@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import traceback
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,19 +11,25 @@ from typing import Any
 import jax
 import numpy as np
 from jax.extend import core
-from xdsl.builder import InsertPoint
 from xdsl.dialects.builtin import IntAttr, LocationAttr, ModuleOp
 from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.errors import ModelError
+from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.dialects.location import source_location
 from relbo_ir.lowering import sites
+from relbo_ir.lowering.flatten_sites import flatten_sites
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import Handler, Importer
 from relbo_ir.lowering.laws import build_law
-from relbo_ir.lowering.numpyro_protocol import SiteTracer, run_under
+from relbo_ir.lowering.numpyro_protocol import CONCRETIZATION, SiteTracer, run_under
 from relbo_ir.lowering.types import ir_type
+
+# A function that the user jits is cached with the sites, plates and lines of its first trace: under
+# a number of its own every trace meets it anew.
+_trace_number = jax.make_user_context(None)
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,7 @@ def _parameter_names(function: Callable[..., Any], count: int) -> list[str]:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         parameters = []
-    names = [
-        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [names[k] if k < len(names) else f"args[{k}]" for k in range(count)]
 
 
@@ -80,6 +84,17 @@ class Traced:
     constants: list[Any]
     initial: Callable[[jax.Array, Sequence[Any]], dict[str, Any]]
     """(key, data leaves) → initial values of the parameters, constrained, by name."""
+    parameters: dict[str, Declared]
+    """What each parameter was declared as, by name."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A parameter's declaration, and where it stands."""
+
+    type: Attribute
+    constraint: Attribute
+    line: str
 
 
 def trace_function(
@@ -91,44 +106,58 @@ def trace_function(
     Raises ModelError for a Python branch on a traced value, doubled sites and shapes that do not
     fit; UnsupportedError for what the compiler cannot hold.
     """
-    def run(key: Any, *leaves: Any) -> Any:
+
+    lines: dict[str, str] = {}
+
+    def run(key: Any, *leaves: Any) -> None:
         tracer = SiteTracer(key)
         args, kwargs = call.rebuild(leaves)
         run_under(tracer, function, args, kwargs)
-        return tracer.inits
+        lines.update(tracer.lines)
 
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
-        closed, shape = jax.make_jaxpr(run, return_shape=True)(key, *call.leaves)
-    except jax.errors.ConcretizationTypeError as error:
+        with _trace_number(next(_NUMBERS)):
+            closed = flatten_sites(jax.make_jaxpr(run)(key, *call.leaves))
+    except CONCRETIZATION as error:
         raise ModelError(
             "the model needs the value of an array or of a choice while it is traced "
             f"({type(error).__name__})",
             "use jnp.where or lax.select instead of a Python `if` on traced values; pass what "
             "decides structure as a Python value, not as an array",
-            line=_user_frame(error),
+            line=sites.origin_of(error).line,
         ) from error
-    names = sorted(shape)
+    _check_complete(closed, lines)
     block, roles = Block(), list[Attribute]()
     writer = _Writer(block, roles, name, functions)
     writer.import_all(closed, call)
     op = prob.FuncOp(name, Region(block), roles)
     functions.module.body.block.add_op(op)
-    initial = _initial_values(closed, names)
-    return Traced(name, list(closed.consts), initial)
+    return Traced(name, list(closed.consts), _initial_values(closed), writer.parameters)
 
 
-def _user_frame(error: BaseException) -> str | None:
-    frames = traceback.extract_tb(error.__traceback__)
-    mine = [f for f in frames if not any(f.filename.startswith(p) for p in sites.hidden_folders())]
-    return f"{mine[-1].filename}:{mine[-1].lineno}" if mine else None
+def _check_complete(closed: core.ClosedJaxpr, lines: Mapping[str, str]) -> None:
+    """Refuses a program that lacks a site that was met (`jax.eval_shape` throws equations away)."""
+    reached = {e.params["name"] for e in closed.jaxpr.eqns if e.primitive.name in sites.SITES}
+    for name, line in lines.items():
+        if name not in reached:
+            raise UnsupportedError(
+                "a choice in a function that JAX does not run (eval_shape or a callback) is not "
+                "supported",
+                "move the site out of that function",
+                site=name,
+                line=line,
+            )
 
 
 def _initial_values(
-    closed: core.ClosedJaxpr, names: list[str]
+    closed: core.ClosedJaxpr,
 ) -> Callable[[jax.Array, Sequence[Any]], dict[str, Any]]:
     """The function (key, data leaves...) → initial values: the equations that they need alone."""
-    needed = {v for v in closed.jaxpr.outvars if isinstance(v, core.Var)}
+    declared = [e for e in closed.jaxpr.eqns if e.primitive is sites.PARAM]
+    names = [equation.params["name"] for equation in declared]
+    starts = [equation.invars[0] for equation in declared]
+    needed = {v for v in starts if isinstance(v, core.Var)}
     kept: list[Any] = []
     for equation in reversed(closed.jaxpr.eqns):
         if not any(var in needed for var in equation.outvars):
@@ -142,7 +171,7 @@ def _initial_values(
             )
         kept.append(equation)
         needed.update(v for v in equation.invars if isinstance(v, core.Var))
-    jaxpr = closed.jaxpr.replace(eqns=kept[::-1])
+    jaxpr = closed.jaxpr.replace(eqns=kept[::-1], outvars=starts)
     run = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, closed.consts))
 
     def initial(key: jax.Array, leaves: Sequence[Any]) -> dict[str, Any]:
@@ -158,6 +187,7 @@ class _Writer:
         self.block, self.roles, self.name = block, roles, name
         self.functions = functions
         self.plates: dict[str, int] = {}
+        self.parameters: dict[str, Declared] = {}
 
     def argument(self, type_: Attribute, role: Attribute) -> SSAValue:
         """A new argument of the function."""
@@ -203,7 +233,7 @@ class _Writer:
             params["name"],
             law,
             guide=guide,
-            plates=self._plates(params["plates"]),
+            plates=self._plates(params["plates"], params),
             auxiliary=params["auxiliary"],
         )
         importer.insert(op, location)
@@ -217,16 +247,21 @@ class _Writer:
             )
         return [op.value]
 
-    def _plates(self, plates: Sequence[tuple[str, int, int]]) -> Any:
+    def _plates(self, plates: Sequence[tuple[str, int, int]], site: Mapping[str, Any]) -> Any:
         for name, _, size in plates:
             known = self.plates.setdefault(name, size)
             if known != size:
                 raise ModelError(
                     f'plate "{name}" has size {known} and size {size}',
                     "give each plate one size, or each size its own name",
+                    site=site["name"],
+                    line=site["line"],
                 )
-            if not any(isinstance(op, prob.PlateOp) and op.sym_name.data == name for op in self.block.ops):
+            if not any(
+                isinstance(op, prob.PlateOp) and op.sym_name.data == name for op in self.block.ops
+            ):
                 plate, first = prob.PlateOp(name, size), self.block.first_op
+                plate.location = _location(site["line"])
                 if first is None:
                     self.block.add_op(plate)
                 else:
@@ -237,7 +272,8 @@ class _Writer:
         """An observation."""
         params = equation.params
         law = build_law(params["law"], iter(values[:-1]), importer)
-        op = prob.ObserveOp(params["name"], law, values[-1], self._plates(params["plates"]))
+        plates = self._plates(params["plates"], params)
+        op = prob.ObserveOp(params["name"], law, values[-1], plates)
         importer.insert(op, _location(params["line"]))
         return []
 
@@ -258,8 +294,10 @@ class _Writer:
     def param(self, importer: Importer, equation: Any, values: list[SSAValue]) -> list[SSAValue]:
         """A parameter: an argument of the function."""
         params = equation.params
+        type_ = ir_type(equation.outvars[0].aval)
+        self.parameters[params["name"]] = Declared(type_, params["constraint"], params["line"])
         role = prob.ParameterAttr(prob.NameAttr(params["name"]), params["constraint"])
-        return [self.argument(ir_type(equation.outvars[0].aval), role)]
+        return [self.argument(type_, role)]
 
 
 def _location(line: str) -> LocationAttr:
@@ -268,10 +306,13 @@ def _location(line: str) -> LocationAttr:
 
 
 def _without_inits(jaxpr: core.Jaxpr, key: Any) -> core.Jaxpr:
-    """The jaxpr without its outputs, and without the equations that read the key."""
+    """The jaxpr without its outputs, and without what only initial values read of the key."""
     tainted: set[Any] = {key}
     kept: list[Any] = []
     for equation in jaxpr.eqns:
+        if equation.primitive is sites.PARAM:
+            kept.append(equation.replace(invars=[]))
+            continue
         if any(isinstance(v, core.Var) and v in tainted for v in equation.invars):
             tainted.update(equation.outvars)
         else:
@@ -288,7 +329,21 @@ def trace_elbo(
     traced = [trace_function("model", model, call, functions)]
     if guide is not None:
         traced.append(trace_function("guide", guide, call, functions))
+        _check_shared(*traced)
     module.body.block.add_op(prob.ElboOp("elbo", "model", None if guide is None else "guide"))
     return module, traced
 
 
+def _check_shared(model: Traced, guide: Traced) -> None:
+    """Refuses a parameter that model and guide declare differently."""
+    for name, mine in guide.parameters.items():
+        theirs = model.parameters.get(name)
+        if theirs is None or (theirs.type, theirs.constraint) == (mine.type, mine.constraint):
+            continue
+        raise ModelError(
+            f'parameter "{name}" is {mine.type} with {mine.constraint} in the guide, and '
+            f"{theirs.type} with {theirs.constraint} in the model ({theirs.line})",
+            "declare a parameter that both share alike, or give each its own name",
+            site=name,
+            line=mine.line,
+        )

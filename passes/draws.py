@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from xdsl.dialects.builtin import SymbolRefAttr, TensorType
+from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.ir import Attribute, SSAValue
 
 from relbo_ir.dialects import dist, lax, prob, rng
 from relbo_ir.dialects.dist import Transform
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
+from relbo_ir.dialects.tensors import with_shape
 from relbo_ir.passes.expressions import Expression, Writer
 
 
@@ -32,8 +33,8 @@ class NoiseSource(Protocol):
         """Noise without parameters, of its shape."""
         ...
 
-    def log_gamma(self, concentration: Expression, part: str) -> SSAValue:
-        """Logarithms of Gamma draws; `part` tells several of one choice apart."""
+    def log_gamma(self, concentration: Expression) -> SSAValue:
+        """Logarithms of Gamma draws of that shape, from the one key of the choice."""
         ...
 
     def discrete(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:
@@ -95,12 +96,11 @@ class _Drawer:
             case dist.HalfCauchyOp() as op:
                 return self._value(op.scale) * w.apply("abs", self._source(noise))
             case dist.GammaOp() as op:
-                gamma = self._log_gamma(op.concentration, "")
+                wide = w.broadcast(self._value(op.concentration), self.shape)
+                gamma = w.expression(self.source.log_gamma(wide))
                 return w.apply("exp", gamma) / self._value(op.rate)
             case dist.BetaOp() as op:
-                first = self._log_gamma(op.concentration1, "")
-                second = self._log_gamma(op.concentration0, "/0")
-                return w.apply("logistic", first - second)
+                return self._beta(op)
             case dist.BernoulliOp() as op:
                 return self._below(self._source(noise), self._value(op.probs))
             case dist.BernoulliLogitsOp() as op:
@@ -112,7 +112,9 @@ class _Drawer:
                 return self._categorical(w.expression(op.logits))
             case dist.PoissonOp() as op:
                 rate = w.broadcast(self._value(op.rate), self.shape)
-                return self._discrete(lambda keys: rng.PoissonDrawOp(keys, rate.value, self._element()))
+                return self._discrete(
+                    lambda keys: rng.PoissonDrawOp(keys, rate.value, self._element())
+                )
             case dist.InverseGaussianOp() as op:
                 return self._inverse_gaussian(op)
             case dist.IndependentOp() as op:
@@ -142,9 +144,20 @@ class _Drawer:
     def _element(self) -> Attribute:
         return dist.law_of(self.choice.law).value.get_element_type()
 
-    def _log_gamma(self, concentration: SSAValue, part: str) -> Expression:
-        wide = self.writer.broadcast(self._value(concentration), self.shape)
-        return self.writer.expression(self.source.log_gamma(wide, part))
+    def _beta(self, op: dist.BetaOp) -> Expression:
+        """g₁/(g₁ + g₀) = logistic(log g₁ − log g₀), both from one key: a stack of two draws."""
+        w = self.writer
+        parameters = (op.concentration1, op.concentration0)
+        wide = [w.broadcast(self._value(p), self.shape).value for p in parameters]
+        both = with_shape(wide[0].type, (2, *self.shape))
+        stack = w.insert(
+            lax.StackOp.create(
+                operands=wide, result_types=[both], properties={"axis": lax.integer(0)}
+            )
+        )
+        draws = self.source.log_gamma(w.expression(stack))
+        first, second = (w.expression(row(w, draws, k)) for k in (0, 1))
+        return w.apply("logistic", first - second)
 
     def _below(self, uniform: Expression, probability: Expression) -> Expression:
         less = self.writer.call("lt", uniform, probability)
@@ -155,9 +168,7 @@ class _Drawer:
 
     def _categorical(self, logits: Expression) -> Expression:
         wide = self.writer.broadcast(logits, (*self.shape, logits.shape[-1]))
-        return self._discrete(
-            lambda keys: rng.CategoricalDrawOp(keys, wide.value, self._element())
-        )
+        return self._discrete(lambda keys: rng.CategoricalDrawOp(keys, wide.value, self._element()))
 
     def _inverse_gaussian(self, op: dist.InverseGaussianOp) -> Expression:
         mean, concentration = self._value(op.mean), self._value(op.concentration)
@@ -182,11 +193,8 @@ class _Drawer:
 def row(writer: Writer, stack: SSAValue, index: int) -> SSAValue:
     """Row `index` of a stack of draws."""
     shape = shape_of(stack)
-    if not isinstance(stack.type, TensorType):
-        raise TypeError(f"{stack.type} is not a tensor")
-    element = stack.type.get_element_type()
     if shape[0] > 1:
         start, limit = [index] + [0] * (len(shape) - 1), [index + 1, *shape[1:]]
-        part = TensorType(element, [1, *shape[1:]])
+        part = with_shape(stack.type, [1, *shape[1:]])
         stack = writer.insert(lax.SliceOp(stack, part, start, limit, [1] * len(shape)))
-    return writer.insert(lax.ReshapeOp(stack, TensorType(element, shape[1:])))
+    return writer.insert(lax.ReshapeOp(stack, with_shape(stack.type, shape[1:])))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.builder import Builder, InsertPoint
-from xdsl.dialects.builtin import TensorType
+from xdsl.builder import Builder
 from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.dist import broadcast_shapes
 from relbo_ir.dialects.lax import shape_of
+from relbo_ir.dialects.tensors import element_of, is_tensor, with_shape
 
 Number = float | int
 
@@ -87,9 +88,7 @@ class Writer:
         wide = [self._wide(x, first, shape) for x in operands]
         return self.apply(short, *wide)
 
-    def align(
-        self, left: Expression, right: Expression | Number
-    ) -> tuple[Expression, Expression]:
+    def align(self, left: Expression, right: Expression | Number) -> tuple[Expression, Expression]:
         """Both operands at their common shape."""
         shape = left.shape
         if isinstance(right, Expression):
@@ -99,18 +98,16 @@ class Writer:
     def _wide(self, x: Expression | Number, like: Expression, shape: tuple[int, ...]) -> Expression:
         if isinstance(x, Expression):
             return self.broadcast(x, shape)
-        if not isinstance(like.value.type, TensorType):
-            raise TypeError(f"{like.value.type} is not a tensor")
-        return self.constant(TensorType(like.value.type.get_element_type(), shape), x)
+        return self.constant(with_shape(like.value.type, shape), x)
 
     def broadcast(self, x: Expression, shape: Sequence[int]) -> Expression:
         """x at a larger shape, by NumPy's rule."""
         shape = tuple(shape)
-        if x.shape == shape or not isinstance(x.value.type, TensorType):
+        if x.shape == shape:
             return x
-        type_ = TensorType(x.value.type.get_element_type(), shape)
+        type_ = with_shape(x.value.type, shape)
         owner = x.value.owner
-        if isinstance(owner, lax.ConstantOp) and owner.value.splat is not None:
+        if isinstance(owner, lax.ConstantOp) and owner.value.splat is not None and is_tensor(type_):
             literal = lax.LiteralAttr.from_bytes(type_, owner.value.data.payload)
             return self.expression(self.insert(lax.ConstantOp(literal)))
         axes = range(len(shape) - len(x.shape), len(shape))
@@ -118,7 +115,7 @@ class Writer:
 
     def convert(self, x: Expression, element: Attribute) -> Expression:
         """x with elements of another type."""
-        if isinstance(x.value.type, TensorType) and x.value.type.get_element_type() == element:
+        if element_of(x.value.type) == element:
             return x
         return self.expression(self.insert(lax.ConvertOp(x.value, element)))
 

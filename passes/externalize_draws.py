@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xdsl.builder import InsertPoint
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, TensorType
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import dist, prob, rng
 from relbo_ir.dialects.errors import PassError
@@ -60,9 +60,7 @@ class ExternalizeDrawsPass(ModulePass):
                 finish(choice, value, writer)
 
 
-def _argument(function: prob.FuncOp, choice: prob.SampleOp, type_: object) -> SSAValue:
-    if not isinstance(type_, TensorType):
-        raise TypeError(f"{type_} is not a tensor")
+def _argument(function: prob.FuncOp, choice: prob.SampleOp, type_: Attribute) -> SSAValue:
     return add_argument(function, type_, prob.DrawAttr(choice.site))
 
 
@@ -76,7 +74,7 @@ class _External:
     def noise(self, noise: Noise) -> SSAValue:
         return _argument(self.function, self.choice, TensorType(noise.element, noise.shape))
 
-    def log_gamma(self, concentration: Expression, part: str) -> SSAValue:
+    def log_gamma(self, concentration: Expression) -> SSAValue:
         raise self._refuse()
 
     def discrete(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:

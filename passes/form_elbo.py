@@ -13,6 +13,7 @@ from xdsl.passes import ModulePass
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.location import source_line
+from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.analyses.support import law_support
 
 Argument = tuple[Attribute, Attribute]
@@ -103,7 +104,9 @@ class _Former:
         roles = [role for _, role in (*parameters, *others)]
         gradient_block = Block(arg_types=[t for t, _ in parameters])
         inner = [*gradient_block.args, *function_block.args[len(parameters) :]]
-        by_role = {self._key(role): value for role, value in zip(roles, inner, strict=True)}
+        by_role: dict[Attribute, SSAValue] = {
+            self._key(role): value for role, value in zip(roles, inner, strict=True)
+        }
         if self.guide is not None:
             self._inline(self.guide, by_role, self._guide_op)
         self._inline(self.model, by_role, self._model_op)
@@ -225,7 +228,9 @@ class _Former:
             self._choice(op, op.guide, mapper)
         if name not in self.draws:
             raise _error(
-                op, "the model has this choice, the guide has not", "add it to the guide, or observe it"
+                op,
+                "the model has this choice, the guide has not",
+                "add it to the guide, or observe it",
             )
         draw = self.draws[name]
         self._check_fits(op, draw)
@@ -283,7 +288,7 @@ class _Former:
         self.addends.append(value)
 
     def _element(self) -> Attribute:
-        types = {v.type.get_element_type() for v in self.addends if isinstance(v.type, TensorType)}
+        types = {element for v in self.addends if (element := element_of(v.type)) is not None}
         if len(types) != 1:
             raise PassError.at(
                 self.elbo,
@@ -291,7 +296,6 @@ class _Former:
                 "use one precision, and at least one choice, observation or factor",
             )
         return types.pop()
-
 
 
 def _categories(law: SSAValue) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.builder import InsertPoint
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType, i32
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -16,9 +15,11 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
+from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import estim, lax, prob, rng
 from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.tensors import with_shape
 from relbo_ir.passes.expressions import Expression, Writer
 
 
@@ -120,13 +121,10 @@ def _aligned(
     summed = w.sum(upstream, [n for n, k in enumerate(axes) if k == -1])
     if not kept:
         return summed
-    if not isinstance(summed.value.type, TensorType):
-        raise TypeError("an upstream is a tensor")
-    element = summed.value.type.get_element_type()
     if kept != sorted(kept):
         order = sorted(range(len(kept)), key=lambda n: kept[n])
         summed = w.expression(w.insert(lax.TransposeOp(summed.value, order)))
-    wide = TensorType(element, shape)
+    wide = with_shape(summed.value.type, shape)
     return w.expression(w.insert(lax.BroadcastInDimOp(summed.value, wide, sorted(kept))))
 
 

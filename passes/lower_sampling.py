@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from xdsl.builder import InsertPoint
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp, SymbolRefAttr
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import dist, prob, rng
 from relbo_ir.dialects.errors import PassError
@@ -116,7 +116,23 @@ def _is_model(function: prob.FuncOp) -> bool:
     return last is None or not last.operands
 
 
+def _check_hashes(sites: list[prob.SampleOp]) -> None:
+    """Two sites of one hash would share a key, and so their draws."""
+    seen: dict[int, str] = {}
+    for choice in sites:
+        name = choice.site.data
+        other = seen.setdefault(rng.stable_hash(name), name)
+        if other != name:
+            raise PassError.at(
+                choice,
+                f"the site names {other!r} and {name!r} have one hash, so one key",
+                "rename one of them",
+                site=name,
+            )
+
+
 def _lower(block: Block, sites: list[prob.SampleOp]) -> None:
+    _check_hashes(sites)
     key = _seed(function_of(sites[0]))
     first = block.first_op
     if first is None:
@@ -146,16 +162,18 @@ class _Keyed:
     choice: prob.SampleOp
     key: SSAValue
     writer: Writer
-    drawn: dict[tuple[str, Noise], SSAValue] = field(default_factory=dict[tuple[str, Noise], SSAValue])
+    drawn: dict[tuple[str, Noise], SSAValue] = field(
+        default_factory=dict[tuple[str, Noise], SSAValue]
+    )
 
     def noise(self, noise: Noise) -> SSAValue:
         return self.drawn[self.choice.site.data, noise]
 
-    def _keys(self, part: str = "") -> SSAValue:
-        return self.writer.insert(rng.SiteKeysOp(self.key, [self.choice.site.data + part]))
+    def _keys(self) -> SSAValue:
+        return self.writer.insert(rng.SiteKeysOp(self.key, [self.choice.site.data]))
 
-    def log_gamma(self, concentration: Expression, part: str) -> SSAValue:
-        stack = self.writer.insert(rng.LogGammaDrawOp(self._keys(part), concentration.value))
+    def log_gamma(self, concentration: Expression) -> SSAValue:
+        stack = self.writer.insert(rng.LogGammaDrawOp(self._keys(), concentration.value))
         return row(self.writer, stack, 0)
 
     def discrete(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from relbo_ir import distributions
     from relbo_ir.dialects.errors import ModelError, PassError, RelboError, UnsupportedError
-    from relbo_ir.posterior import Fit
-    from relbo_ir.training import fit
     from relbo_ir.modeling import deterministic, factor, observe, param, plate, sample
     from relbo_ir.objective import ELBO, Objective
     from relbo_ir.pipelines import PIPELINES
+    from relbo_ir.posterior import Fit
+    from relbo_ir.training import fit
 
 __version__ = "0.1.0"
 

@@ -7,6 +7,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from relbo_ir.dialects.errors import ModelError, RelboError
@@ -35,17 +36,25 @@ def load_target(target: str) -> tuple[Any, tuple[Any, ...]]:
     """The ELBO that `FILE.py:name` names, and the file's `data` (an empty tuple without it)."""
     path, separator, name = target.rpartition(":")
     if not separator or not path.endswith(".py"):
-        raise ModelError(f"{target!r} is not FILE.py:NAME", "name the file and its ELBO: coin.py:elbo")
+        raise ModelError(
+            f"{target!r} is not FILE.py:NAME", "name the file and its ELBO: coin.py:elbo"
+        )
     if not Path(path).is_file():
         raise ModelError(f"there is no file {path}", "check the path")
+    # As `python FILE.py` has it: the file's neighbours can be imported.
+    sys.path.insert(0, str(Path(path).resolve().parent))
     namespace = runpy.run_path(path, run_name="relbo_target")
     if name not in namespace:
-        raise ModelError(f"{path} defines no {name!r}", "name a variable of the file that is an ELBO")
+        raise ModelError(
+            f"{path} defines no {name!r}", "name a variable of the file that is an ELBO"
+        )
     from relbo_ir.objective import ELBO
 
     elbo, data = namespace[name], namespace.get("data", ())
     if not isinstance(elbo, ELBO):
-        raise ModelError(f"{name!r} in {path} is a {type(elbo).__name__}", "make it a relbo_ir.ELBO")
+        raise ModelError(
+            f"{name!r} in {path} is a {type(elbo).__name__}", "make it a relbo_ir.ELBO"
+        )
     if not isinstance(data, tuple):
         raise ModelError(f"`data` in {path} is not a tuple", "write data = (x, y) in the file")
     return elbo, data  # pyright: ignore[reportUnknownVariableType]
@@ -70,11 +79,41 @@ def _fit(options: argparse.Namespace) -> None:
     print(result)
 
 
+class _UsersErrors:
+    """
+    Turns an exception that the user's own code raises into a ModelError with its line.
+
+    One that this package raises, other than a message for the user, is a defect of ours and keeps
+    its traceback.
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, (RelboError, SyntaxError)):
+            return
+        from relbo_ir.lowering.sites import origin_of
+
+        origin = origin_of(error)
+        if origin.line is None or origin.raiser == "relbo_ir":
+            return
+        raise ModelError(
+            f"{type(error).__name__}: {error}", "mend the statement", line=origin.line
+        ) from error
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of `relbo`; exits with 1 and a message where the input is bad."""
     options = _parser().parse_args(arguments)
     try:
-        _fit(options)
+        with _UsersErrors():
+            _fit(options)
     except (RelboError, *ERRORS, SyntaxError) as error:
         print(f"relbo: {message(error)}", file=sys.stderr)
         raise SystemExit(1) from None

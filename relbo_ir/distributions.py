@@ -3,12 +3,15 @@
 from typing import Any
 
 import numpyro.distributions as _numpyro
-from numpyro.distributions import *  # noqa: F403
 
 from relbo_ir.lowering.distributions import InverseGaussian
 
-__all__ = [*_numpyro.__all__, "InverseGaussian"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["InverseGaussian"]
 
 
 def __getattr__(name: str) -> Any:
     return getattr(_numpyro, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*_numpyro.__all__, *__all__})

@@ -9,11 +9,39 @@ import jax
 import numpyro
 import numpyro.distributions as nd
 
-from relbo_ir.lowering.numpyro_protocol import GUIDE
+from relbo_ir.dialects.errors import ModelError
+from relbo_ir.lowering.numpyro_protocol import GUIDE, is_handled
+from relbo_ir.lowering.sites import user_line
+
+
+def _check_place(what: str, name: str) -> None:
+    """Refuses a site outside of a model, where NumPyro would draw, or pass the value through."""
+    if not is_handled():
+        raise ModelError(
+            f"{what} is called outside of a model",
+            "call it in a function that is given to relbo_ir.ELBO, and compile or fit that",
+            site=name,
+            line=user_line(),
+        )
+
+
+def _check_law(law: Any, name: str) -> None:
+    if not isinstance(law, nd.Distribution):
+        what = f"the class {law.__name__}" if isinstance(law, type) else f"a {type(law).__name__}"
+        raise ModelError(
+            f"the law is {what}, not a distribution",
+            "give a distribution of relbo_ir.distributions (NumPyro's), with its parameters",
+            site=name,
+            line=user_line(),
+        )
 
 
 def sample(
-    name: str, law: nd.Distribution, *, guide: nd.Distribution | None = None, auxiliary: bool = False
+    name: str,
+    law: nd.Distribution,
+    *,
+    guide: nd.Distribution | None = None,
+    auxiliary: bool = False,
 ) -> Any:
     """
     A random choice z ~ law, of shape `law.batch_shape + law.event_shape`.
@@ -21,8 +49,11 @@ def sample(
     `guide` names the choice's guide in place: the draw comes from it, and `law` is the prior.
     `auxiliary` marks a choice of a guide that the model does not have.
     """
+    _check_place("sample", name)
+    _check_law(law, name)
     infer: dict[str, Any] = {}
     if guide is not None:
+        _check_law(guide, name)
         infer[GUIDE] = guide
     if auxiliary:
         infer["is_auxiliary"] = True
@@ -35,24 +66,35 @@ def observe(name: str, law: nd.Distribution, value: Any) -> Any:
 
     Value and law broadcast against each other. Gives the value back.
     """
+    _check_place("observe", name)
+    _check_law(law, name)
+    if value is None:
+        raise ModelError(
+            "the observed value is None",
+            "pass an array, or make the site a choice with sample",
+            site=name,
+            line=user_line(),
+        )
     return numpyro.sample(name, law, obs=value)
 
 
 def factor(name: str, value: Any) -> None:
     """Adds every element of `value` (nats) to the log joint."""
+    _check_place("factor", name)
     numpyro.factor(name, value)
 
 
 def param(
     name: str,
     init: float | jax.Array | Callable[[jax.Array], jax.Array],
-    constraint: nd.constraints.Constraint = nd.constraints.real,
-) -> jax.Array:
+    constraint: nd.constraints.Constraint[Any] = nd.constraints.real,
+) -> Any:
     """
     A variational parameter of the shape of `init`: numbers, or a function of a random key.
 
     `constraint` is one of `relbo_ir.constraints` (NumPyro's); `init` satisfies it.
     """
+    _check_place("param", name)
     return numpyro.param(name, init, constraint=constraint)
 
 
@@ -66,4 +108,5 @@ def plate(name: str, size: int, *, dim: int | None = None) -> Any:
 
 def deterministic(name: str, value: Any) -> Any:
     """A named value: posterior draws and summaries show it. Gives the value back."""
+    _check_place("deterministic", name)
     return numpyro.deterministic(name, value)

@@ -68,8 +68,13 @@ class ELBO:
 
 
 def check_data(names: tuple[str, ...], leaves: tuple[Any, ...]) -> None:
-    """Refuses NaN in data."""
+    """Refuses NaN in data, and arrays of what is no number."""
     for name, leaf in zip(names, leaves, strict=True):
+        if not isinstance(leaf, jax.Array) and leaf.dtype.kind not in "biufc":
+            raise ModelError(
+                f'the data "{name}" is an array of {leaf.dtype}',
+                "pass numbers; pass text and objects as Python values, which are static",
+            )
         if isinstance(leaf, jax.core.Tracer) or not np.issubdtype(leaf.dtype, np.floating):
             continue
         bad = np.argwhere(np.isnan(np.asarray(leaf)))
@@ -79,6 +84,10 @@ def check_data(names: tuple[str, ...], leaves: tuple[Any, ...]) -> None:
                 f'the data "{name}" has {len(bad)} NaN, the first at index {where}',
                 "remove or impute the missing values before they are passed",
             )
+
+
+def _spoken(arrays: Sequence[tuple[Any, Any]]) -> str:
+    return ", ".join(f"{dtype}{list(shape)}" for shape, dtype in arrays) or "none"
 
 
 class Objective:
@@ -112,10 +121,9 @@ class Objective:
             for role in find_function(self._program, "elbo").roles
             if isinstance(role, (prob.UnconstrainedAttr, prob.ParameterAttr))
         }
+        self._lines = {name: p.line for t in traced for name, p in t.parameters.items()}
         self._constants = {
-            (t.function, k): value
-            for t in traced
-            for k, value in enumerate(t.constants)
+            (t.function, k): value for t in traced for k, value in enumerate(t.constants)
         }
 
     def prepare(self, *args: Any, **kwargs: Any) -> tuple[jax.Array, ...]:
@@ -166,7 +174,9 @@ class Objective:
     @cached_property
     def data(self) -> tuple[jax.Array, ...]:
         """`prepare()` of the arguments that the objective was compiled with."""
-        return self.prepare()
+        # The objective keeps them: arrays made inside the caller's `jit` would outlive it.
+        with jax.ensure_compile_time_eval():
+            return self.prepare()
 
     def init(self, key: Key = 0) -> Params:
         """Initial unconstrained parameters, by name; raises ModelError outside a constraint."""
@@ -175,7 +185,9 @@ class Objective:
         for traced in self._retraced(key):
             values.update(traced.initial(key, self._call.leaves))
         return {
-            name: constraints.to_unconstrained(constraint, values[name], name)
+            name: constraints.to_unconstrained(
+                constraint, values[name], name, self._lines.get(name)
+            )
             for name, constraint in self._constraints.items()
         }
 
@@ -189,6 +201,7 @@ class Objective:
 
     def constrain(self, params: Mapping[str, Any]) -> Params:
         """The parameters in their own spaces, by name, from unconstrained ones."""
+        self._check_params(params)
         return {
             name: constraints.bijection(constraint)(params[name])
             for name, constraint in self._constraints.items()
@@ -198,16 +211,48 @@ class Objective:
         self, params: Mapping[str, Any], key: Key, data: tuple[jax.Array, ...] | None = None
     ) -> jax.Array:
         """An unbiased estimate of the ELBO in nats, a scalar."""
+        self._check_params(params)
         return self._executable.run_value(params, as_key(key), self._data(data))
 
     def value_and_grad(
         self, params: Mapping[str, Any], key: Key, data: tuple[jax.Array, ...] | None = None
     ) -> tuple[jax.Array, Params]:
         """Unbiased estimates of the ELBO and of its gradient in the unconstrained parameters."""
+        self._check_params(params)
         return self._executable.run(params, as_key(key), self._data(data))
 
     def _data(self, data: tuple[jax.Array, ...] | None) -> tuple[jax.Array, ...]:
-        return self.data if data is None else data
+        if data is None:
+            return self.data
+        given = [(jnp.shape(x), jnp.result_type(x)) for x in data]
+        compiled = [(jnp.shape(x), jnp.result_type(x)) for x in self.data]
+        if given != compiled:
+            raise ModelError(
+                f"the data are {_spoken(given)}, compiled for {_spoken(compiled)}",
+                "pass what `prepare` gives",
+            )
+        return data
+
+    def _check_params(self, params: Mapping[str, Any]) -> None:
+        wanted = self._structs
+        missing = [name for name in wanted if name not in params]
+        unknown = [name for name in params if name not in wanted]
+        if missing or unknown:
+            raise ModelError(
+                "the parameters are not the guide's"
+                + (f"; missing: {', '.join(missing)}" if missing else "")
+                + (f"; unknown: {', '.join(unknown)}" if unknown else ""),
+                "pass a dict like the one that `init` gives",
+            )
+        for name, expected in wanted.items():
+            if jnp.shape(params[name]) != expected.shape:
+                raise ModelError(
+                    f'parameter "{name}" has shape {jnp.shape(params[name])}, its unconstrained '
+                    f"coordinates have shape {expected.shape}",
+                    "pass a dict like the one that `init` gives",
+                    site=name,
+                    line=self._lines.get(name),
+                )
 
     @property
     def step_function(self) -> Callable[..., Any]:
@@ -231,11 +276,15 @@ class Objective:
 
     def jaxpr(self) -> Any:
         """The jaxpr of value and gradient."""
-        params = {name: jax.ShapeDtypeStruct(s.shape, s.dtype) for name, s in self._structs().items()}
+        params = {
+            name: jax.ShapeDtypeStruct(s.shape, s.dtype) for name, s in self._structs.items()
+        }
         key = jax.eval_shape(lambda: jax.random.key(0))
         return jax.make_jaxpr(self._executable.plain)(params, key, self.data)
 
+    @cached_property
     def _structs(self) -> dict[str, Any]:
+        """The types of the unconstrained parameters, by name."""
         function = find_function(self._program, "elbo")
         return {
             role.parameter.data: struct(argument.type)

@@ -56,7 +56,9 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 }
 """The passes of each named pipeline, in order."""
 
-_LOWERINGS = {step.partition("{")[0] for step in (*_PROGRAM[:3], "relbo-report", "relbo-externalize-draws")}
+_LOWERINGS = {
+    step.partition("{")[0] for step in (*_PROGRAM[:3], "relbo-report", "relbo-externalize-draws")
+}
 
 Step = str | ModulePass | RewritePattern
 Pipeline = str | Sequence[Step]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -106,7 +106,7 @@ class _Trainer:
         params = jax.tree.map(jnp.array, params)
         state = (params, self.optimizer.init(params))
         data = self.objective.data
-        length = _chunk_length(steps)
+        length = chunk_length(steps)
         history: list[np.ndarray[Any, Any]] = []
         done = 0
         with _interruptions() as interrupted, tqdm(total=steps, disable=not progress) as bar:
@@ -143,7 +143,11 @@ class _Trainer:
             f"{name} = {np.array2string(np.asarray(v), precision=4, threshold=6)}"
             for name, v in constrained.items()
         )
-        what = f"the ELBO is {float(value)}" if sites or not np.isfinite(value) else "a gradient is not finite"
+        what = (
+            f"the ELBO is {float(value)}"
+            if sites or not np.isfinite(value)
+            else "a gradient is not finite"
+        )
         raise ModelError(
             f"{what} at step {number}"
             + (f"; addends that are not finite: {', '.join(sites)}" if sites else "")
@@ -154,7 +158,7 @@ class _Trainer:
         )
 
 
-def _chunk_length(steps: int) -> int:
+def chunk_length(steps: int) -> int:
     """The longest chunk that divides the steps into at least about twenty."""
     longest = max(1, math.ceil(steps / _CHUNKS))
     divisors = [n for n in range(1, longest + 1) if steps % n == 0]
@@ -163,7 +167,7 @@ def _chunk_length(steps: int) -> int:
 
 
 @contextmanager
-def _interruptions() -> Iterator[Callable[[], bool]]:
+def _interruptions() -> Generator[Callable[[], bool]]:
     """Turns the first Ctrl-C into a flag; the second one interrupts as usual."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -18,8 +18,8 @@ from numpy.polynomial.hermite_e import hermegauss
 import relbo_ir as rb
 from relbo_ir.objective import as_key
 
-_NODES, _WEIGHTS = hermegauss(64)
-_WEIGHTS = _WEIGHTS / math.sqrt(2 * math.pi)
+_NODES, _RAW_WEIGHTS = hermegauss(64)
+_WEIGHTS = _RAW_WEIGHTS / math.sqrt(2 * math.pi)
 _DRAWS = 20_000
 _Z = 5.0
 """Standard errors a mean of draws may be off: two-sided false-alarm rate 6e-7 a coordinate."""

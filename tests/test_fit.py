@@ -15,7 +15,7 @@ from helpers.example_modules import example
 
 import relbo_ir as rb
 from relbo_ir import distributions as dist
-from relbo_ir.training import _chunk_length
+from relbo_ir.training import chunk_length
 
 
 def normal_model(y: Any) -> None:
@@ -63,9 +63,9 @@ def test_chunks_do_not_change_the_steps(steps: int) -> None:
     np.testing.assert_allclose(short.elbo_history, long.elbo_history[:steps], rtol=1e-5)
 
 
-def test_chunk_length_divides_or_leaves_one_rest() -> None:
+def testchunk_length_divides_or_leaves_one_rest() -> None:
     for steps in range(1, 500):
-        length = _chunk_length(steps)
+        length = chunk_length(steps)
         assert 1 <= length <= max(1, -(-steps // 20))
         assert steps / length <= 100
 
@@ -80,7 +80,9 @@ def test_starts_from_given_parameters() -> None:
 
 
 def test_posterior_draws_and_table() -> None:
-    fit = rb.fit(example("eight_schools").elbo, *example("eight_schools").data, steps=50, progress=False)
+    fit = rb.fit(
+        example("eight_schools").elbo, *example("eight_schools").data, steps=50, progress=False
+    )
     draws = fit.sample_posterior(500, key=3)
     assert draws["theta"].shape == (500, 8)
     expected = draws["mu"][:, None] + draws["tau"][:, None] * draws["offset"]

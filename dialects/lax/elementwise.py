@@ -27,7 +27,6 @@ from relbo_ir.dialects.tensors import (
 )
 
 
-
 class ElementwiseOp(IRDLOperation, ABC):
     """An op that acts element by element on tensors of one shape."""
 

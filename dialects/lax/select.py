@@ -23,7 +23,15 @@ from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.lax.literal import LiteralAttr, Scalar, parse_literal
 from relbo_ir.dialects.lax.shapes import FORMAT, shape_of
-from relbo_ir.dialects.tensors import INTEGERS, NUMBERS, TENSOR, VALUES, element_of, expect, with_shape
+from relbo_ir.dialects.tensors import (
+    INTEGERS,
+    NUMBERS,
+    TENSOR,
+    VALUES,
+    element_of,
+    expect,
+    with_shape,
+)
 
 
 @irdl_op_definition

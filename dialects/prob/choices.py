@@ -9,8 +9,8 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AnyAttr,
     IRDLOperation,
-    ParsePropInAttrDict,
     ParamAttrConstraint,
+    ParsePropInAttrDict,
     VarConstraint,
     irdl_op_definition,
     operand_def,

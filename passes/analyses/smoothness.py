@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from xdsl.dialects.builtin import AnyFloat, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.traits import SymbolTable
@@ -21,6 +20,7 @@ from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
+from relbo_ir.dialects.tensors import element_of, is_float
 from relbo_ir.passes.analyses.support import Sign, Signs, law_support
 
 
@@ -54,10 +54,29 @@ LIPSCHITZ = Fact(Smoothness.LIPSCHITZ)
 
 _SMOOTH = {
     f"lax.{short}"
-    for short in (
-        "neg exp exp2 expm1 sin cos sinh cosh tanh asinh atan square logistic softplus erf erfc "
-        "add sub mul logaddexp copy"
-    ).split()
+    for short in [
+        "neg",
+        "exp",
+        "exp2",
+        "expm1",
+        "sin",
+        "cos",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "atan",
+        "square",
+        "logistic",
+        "softplus",
+        "erf",
+        "erfc",
+        "add",
+        "sub",
+        "mul",
+        "logaddexp",
+        "copy",
+    ]
 } | {
     "lax.broadcast_in_dim",
     "lax.reshape",
@@ -80,8 +99,10 @@ _SMOOTH = {
     "estim.attach",
     "estim.score",
 }
-_LIPSCHITZ = {"lax.abs", "lax.max", "lax.min", "lax.clamp", "lax.reduce_max", "lax.reduce_min"}
-_LIPSCHITZ |= {"lax.cummax", "lax.cummin"}
+_LIPSCHITZ = {
+    f"lax.{short}"
+    for short in ["abs", "max", "min", "clamp", "reduce_max", "reduce_min", "cummax", "cummin"]
+}
 _NEEDS_POSITIVE: dict[str, tuple[int, ...]] = {
     "lax.log": (0,),
     "lax.sqrt": (0,),
@@ -99,7 +120,10 @@ _NEEDS_POSITIVE: dict[str, tuple[int, ...]] = {
 
 _WORDS = {
     **{f"lax.{c}": "compared" for c in ("eq", "ne", "lt", "le", "gt", "ge", "is_finite")},
-    **{f"lax.{r}": "rounded" for r in ("floor", "ceil", "round_half_even", "round_half_away", "sign")},
+    **{
+        f"lax.{r}": "rounded"
+        for r in ("floor", "ceil", "round_half_even", "round_half_away", "sign")
+    },
     "lax.convert": "converted to integers",
     "lax.sort": "sorted",
     "lax.argmax": "turned into an index",
@@ -152,7 +176,9 @@ class SmoothnessOf:
                 self.failures.append(worst)
             return worst
         if op.name in _SMOOTH:
-            return worst if op.results and _is_float(op.results[0]) else _broken(op, "made discrete")
+            return (
+                worst if op.results and _is_float(op.results[0]) else _broken(op, "made discrete")
+            )
         if op.name in _LIPSCHITZ:
             return LIPSCHITZ
         if op.name in _NEEDS_POSITIVE:
@@ -254,9 +280,14 @@ class SmoothnessOf:
             return worst
         if _draw_support_within(op.value, support):
             return worst
-        if support in (Support.POSITIVE, Support.NONNEGATIVE) and self.signs.of(op.value) is Sign.POSITIVE:
+        if (
+            support in (Support.POSITIVE, Support.NONNEGATIVE)
+            and self.signs.of(op.value) is Sign.POSITIVE
+        ):
             return worst
-        return _broken(op, f"scored by a law on {support.value} where it is not proved to stay inside")
+        return _broken(
+            op, f"scored by a law on {support.value} where it is not proved to stay inside"
+        )
 
 
 def _draw_support_within(value: SSAValue, support: Support) -> bool:
@@ -269,11 +300,15 @@ def _draw_support_within(value: SSAValue, support: Support) -> bool:
 
 def _is_nan_guard(op: lax.SelectNOp) -> bool:
     test = op.which.owner
-    return isinstance(test, Operation) and test.name == "lax.ne" and test.operands[0] is test.operands[1]
+    return (
+        isinstance(test, Operation)
+        and test.name == "lax.ne"
+        and test.operands[0] is test.operands[1]
+    )
 
 
 def _is_float(value: SSAValue) -> bool:
-    return isinstance(value.type, TensorType) and isinstance(value.type.get_element_type(), AnyFloat)
+    return is_float(element_of(value.type))
 
 
 def _broken(op: Operation, why: str) -> Fact:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from xdsl.dialects.builtin import IntegerType, TensorType
+from xdsl.dialects.builtin import i1
 from xdsl.ir import Block, SSAValue
 
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.dist import Support, Transform
+from relbo_ir.dialects.tensors import element_of
 
 
 def law_support(law: SSAValue) -> Support | None:
@@ -103,7 +104,7 @@ class Signs:
             owner = top.owner
             waiting = (
                 []
-                if isinstance(owner, Block) or isinstance(owner, prob.SampleOp)
+                if isinstance(owner, (Block, prob.SampleOp))
                 else [v for v in owner.operands if v not in self._known]
             )
             if waiting:
@@ -123,7 +124,9 @@ class Signs:
         match owner:
             case prob.SampleOp():
                 support = law_support(owner.law)
-                return Sign.UNKNOWN if support is None else _SUPPORT_SIGNS.get(support, Sign.UNKNOWN)
+                return (
+                    Sign.UNKNOWN if support is None else _SUPPORT_SIGNS.get(support, Sign.UNKNOWN)
+                )
             case lax.ConstantOp():
                 numbers = owner.value.values
                 if all(n > 0 for n in numbers):
@@ -154,10 +157,7 @@ class Signs:
 
 
 def _is_unsigned(value: SSAValue) -> bool:
-    if not isinstance(value.type, TensorType):
-        return False
-    element = value.type.get_element_type()
-    return isinstance(element, IntegerType) and element.width.data == 1
+    return element_of(value.type) == i1
 
 
 def _argument_sign(value: SSAValue, block: Block) -> Sign:

@@ -76,7 +76,7 @@ def summed_estimator(
 
 
 def _padded(count: int) -> int:
-    return next(size for size in (1, 16, 256, 4096, 65536) if size >= count)
+    return next(size for size in (1, 4096, 65536) if size >= count)
 
 
 def _filled(rows: Array, count: int) -> Array:

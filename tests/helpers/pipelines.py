@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
+from oracle import Precision
 from oracle.laws import family_of
 from strategies import Program, programs, text_of
 from xdsl.passes import ModulePass
@@ -34,9 +35,10 @@ class Case:
 
     program: Program
     passes: tuple[ModulePass, ...]
+    precision: Precision = Precision()
 
     def __repr__(self) -> str:
-        return f"Case(\n{text_of(self.program.module)}\n{self.program.arguments}\n{self.passes})"
+        return f"Case(\n{text_of(self.program.module)}\n{self.program.arguments}\n{self.passes}\n{self.precision})"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
         result.append(step)
         while draw(st.integers(0, 2)) == 2:
             result.append(draw(st.sampled_from(CLEANERS))())
-    return Case(program, tuple(result))
+    normal = ("nodes", "weights")[draw(st.integers(0, 1))]
+    return Case(program, tuple(result), Precision(exact_normal=normal))
 
 
 def _interleaved(draw: st.DrawFn, decisions: list[ModulePass]) -> list[ModulePass]:

@@ -1,0 +1,62 @@
+// RUN: relbo-opt %s | relbo-opt | filecheck %s
+// RUN: relbo-opt %s --print-op-generic | relbo-opt | filecheck %s
+// RUN: relbo-opt %s --print-op-generic | filecheck %s --check-prefix=GENERIC
+
+// Every op of the dialect.
+
+func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %s: tensor<f32>, %x: tensor<3xf32>) {
+  %score = estim.score %c upstream(%u, %v) {maps = [array<i64: 0>, array<i64: -1>]} : tensor<8xf32>, (tensor<8xf32>, tensor<3xf32>)
+  %none = estim.score %c upstream() {maps = []} : tensor<8xf32>, ()
+  %centred = estim.score %s upstream(%v) baselines(%s) {maps = [array<i64: -1>]} : tensor<f32>, (tensor<3xf32>) baselines (tensor<f32>)
+  %attach = estim.attach %c gradient_of %u : tensor<8xf32>
+  %mean = estim.replicate {
+  ^bb0(%p: tensor<i32>):
+    prob.yield_value %s : tensor<f32>
+  } {size = 8 : i64} : tensor<f32>
+  %value, %dx, %ds = estim.value_and_grad (%x_ = %x, %s_ = %s) : (tensor<3xf32>, tensor<f32>) -> (tensor<f32>, tensor<3xf32>, tensor<f32>) {
+    %total = lax.reduce_sum %x_ {axes = array<i64: 0>} : (tensor<3xf32>) -> tensor<f32>
+    %product = lax.mul %total, %s_ : tensor<f32>
+    prob.yield_value %product : tensor<f32>
+  }
+  func.return
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %s: tensor<f32>, %x: tensor<3xf32>) {
+// CHECK-NEXT:     %score = estim.score %c upstream(%u, %v) {maps = [array<i64: 0>, array<i64: -1>]} : tensor<8xf32>, (tensor<8xf32>, tensor<3xf32>)
+// CHECK-NEXT:     %none = estim.score %c upstream() {maps = []} : tensor<8xf32>, ()
+// CHECK-NEXT:     %centred = estim.score %s upstream(%v) baselines(%s) {maps = [array<i64: -1>]} : tensor<f32>, (tensor<3xf32>) baselines(tensor<f32>)
+// CHECK-NEXT:     %attach = estim.attach %c gradient_of %u : tensor<8xf32>
+// CHECK-NEXT:     %mean = estim.replicate {
+// CHECK-NEXT:     ^bb0(%p: tensor<i32>):
+// CHECK-NEXT:       prob.yield_value %s : tensor<f32>
+// CHECK-NEXT:     } {size = 8 : i64} : tensor<f32>
+// CHECK-NEXT:     %value, %dx, %ds = estim.value_and_grad (%x_ = %x, %s_ = %s) : (tensor<3xf32>, tensor<f32>) -> (tensor<f32>, tensor<3xf32>, tensor<f32>) {
+// CHECK-NEXT:       %total = lax.reduce_sum %x_ {axes = array<i64: 0>} : (tensor<3xf32>) -> tensor<f32>
+// CHECK-NEXT:       %product = lax.mul %total, %s_ : tensor<f32>
+// CHECK-NEXT:       prob.yield_value %product : tensor<f32>
+// CHECK-NEXT:     }
+// CHECK-NEXT:     func.return
+// CHECK-NEXT:   }
+// CHECK-NEXT: }
+
+// GENERIC:      "builtin.module"() ({
+// GENERIC-NEXT:   "func.func"() <{sym_name = "estimators", function_type = (tensor<8xf32>, tensor<8xf32>, tensor<3xf32>, tensor<f32>, tensor<3xf32>) -> ()}> ({
+// GENERIC-NEXT:   ^bb0(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %s: tensor<f32>, %x: tensor<3xf32>):
+// GENERIC-NEXT:     %score = "estim.score"(%c, %u, %v) <{maps = [array<i64: 0>, array<i64: -1>], operandSegmentSizes = array<i32: 1, 2, 0>}> : (tensor<8xf32>, tensor<8xf32>, tensor<3xf32>) -> tensor<8xf32>
+// GENERIC-NEXT:     %none = "estim.score"(%c) <{maps = [], operandSegmentSizes = array<i32: 1, 0, 0>}> : (tensor<8xf32>) -> tensor<8xf32>
+// GENERIC-NEXT:     %centred = "estim.score"(%s, %v, %s) <{maps = [array<i64: -1>], operandSegmentSizes = array<i32: 1, 1, 1>}> : (tensor<f32>, tensor<3xf32>, tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:     %attach = "estim.attach"(%c, %u) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+// GENERIC-NEXT:     %mean = "estim.replicate"() <{size = 8 : i64}> ({
+// GENERIC-NEXT:     ^bb0(%p: tensor<i32>):
+// GENERIC-NEXT:       "prob.yield_value"(%s) : (tensor<f32>) -> ()
+// GENERIC-NEXT:     }) : () -> tensor<f32>
+// GENERIC-NEXT:     %value, %dx, %ds = "estim.value_and_grad"(%x, %s) ({
+// GENERIC-NEXT:     ^bb0(%x_: tensor<3xf32>, %s_: tensor<f32>):
+// GENERIC-NEXT:       %total = "lax.reduce_sum"(%x_) <{axes = array<i64: 0>}> : (tensor<3xf32>) -> tensor<f32>
+// GENERIC-NEXT:       %product = "lax.mul"(%total, %s_) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:       "prob.yield_value"(%product) : (tensor<f32>) -> ()
+// GENERIC-NEXT:     }) : (tensor<3xf32>, tensor<f32>) -> (tensor<f32>, tensor<3xf32>, tensor<f32>)
+// GENERIC-NEXT:     "func.return"() : () -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT: }) : () -> ()

@@ -1,0 +1,139 @@
+// RUN: relbo-opt %s | relbo-opt | filecheck %s
+// RUN: relbo-opt %s --print-op-generic | relbo-opt | filecheck %s
+// RUN: relbo-opt %s --print-op-generic | filecheck %s --check-prefix=GENERIC
+
+// The four functions of a program's first two levels, with every op and attribute.
+
+prob.func @model(%y: tensor<10xi32> {prob.role = #prob.data<#prob.name"y">}, %k: tensor<3xf32> {prob.role = #prob.closure<#prob.name"model", #builtin.int<0>>}) {
+  prob.plate @N {size = 10 : i64}
+  %one = lax.constant "1.0" : tensor<f32>
+  %p = dist.gamma %one, %one : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+  %z = prob.sample "z" from %p : !prob.law<tensor<f32>>
+  %t = prob.sample "\CE\B8 \22quoted\22" from %p guide %p : !prob.law<tensor<f32>>, !prob.law<tensor<f32>>
+  %rates = dist.expand %p {shape = array<i64: 10>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<10xf32>>
+  %zs = prob.sample "zs" from %rates {plates = [#prob.plate_axis<@N, -1>]} : !prob.law<tensor<10xf32>>
+  %law = dist.poisson %zs : (tensor<10xf32>) -> !prob.law<tensor<10xi32>>
+  prob.observe "y" %law at %y {plates = [#prob.plate_axis<@N, -1>]} : !prob.law<tensor<10xi32>>, tensor<10xi32>
+  prob.factor "bonus" %k : tensor<3xf32>
+  prob.deterministic "twice" %z : tensor<f32>
+  prob.return
+}
+
+prob.func @guide(%a: tensor<f32> {prob.role = #prob.parameter<#prob.name"a", #prob.constraint<"positive">>}) {
+  %q = dist.gamma %a, %a : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+  %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
+  %extra = prob.sample "extra" from %q {auxiliary} : !prob.law<tensor<f32>>
+  prob.return
+}
+
+prob.elbo @elbo model(@model) guide(@guide)
+prob.elbo @alone model(@model)
+
+prob.func @objective(%u: tensor<f32> {prob.role = #prob.unconstrained<#prob.name"a", #prob.constraint<"interval", [0.0 : f64, 2.0 : f64]>>}, %noise: tensor<f32> {prob.role = #prob.draw<#prob.name"z">}, %key: !rng.key {prob.role = #prob.seed}) -> (tensor<f32>, tensor<f32>) {
+  %value, %du = prob.gradient (%u_ = %u) : (tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+    %a = lax.exp %u_ : tensor<f32>
+    %e = prob.expectation {
+      %q = dist.gamma %a, %a : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+      %z = prob.sample "z" from %q {how = #prob.how<score>} : !prob.law<tensor<f32>>
+      %w = prob.sample "w" from %q {plan = #prob.how<pathwise>} : !prob.law<tensor<f32>>
+      %l = prob.log_density %q at %z : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
+      %h = lax.neg %l : tensor<f32>
+      prob.yield "z.entropy" %h, "line\0Abreak" %l : tensor<f32>, tensor<f32>
+    } : tensor<f32>
+    prob.yield_value %e : tensor<f32>
+  }
+  %zero = prob.expectation {
+    prob.yield nothing
+  } : tensor<f32>
+  prob.return %value, %du : tensor<f32>, tensor<f32>
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   prob.func @model(%y: tensor<10xi32> {prob.role = #prob.data<#prob.name"y">}, %k: tensor<3xf32> {prob.role = #prob.closure<#prob.name"model", #builtin.int<0>>}) {
+// CHECK-NEXT:     prob.plate @N {size = 10 : i64}
+// CHECK-NEXT:     %one = lax.constant "1.0" : tensor<f32>
+// CHECK-NEXT:     %p = dist.gamma %one, %one : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK-NEXT:     %z = prob.sample "z" from %p : !prob.law<tensor<f32>>
+// CHECK-NEXT:     %t = prob.sample "\CE\B8 \22quoted\22" from %p guide %p : !prob.law<tensor<f32>>, !prob.law<tensor<f32>>
+// CHECK-NEXT:     %rates = dist.expand %p {shape = array<i64: 10>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<10xf32>>
+// CHECK-NEXT:     %zs = prob.sample "zs" from %rates {plates = [#prob.plate_axis<@N, -1>]} : !prob.law<tensor<10xf32>>
+// CHECK-NEXT:     %law = dist.poisson %zs : (tensor<10xf32>) -> !prob.law<tensor<10xi32>>
+// CHECK-NEXT:     prob.observe "y" %law at %y {plates = [#prob.plate_axis<@N, -1>]} : !prob.law<tensor<10xi32>>, tensor<10xi32>
+// CHECK-NEXT:     prob.factor "bonus" %k : tensor<3xf32>
+// CHECK-NEXT:     prob.deterministic "twice" %z : tensor<f32>
+// CHECK-NEXT:     prob.return
+// CHECK-NEXT:   }
+// CHECK-NEXT:   prob.func @guide(%a: tensor<f32> {prob.role = #prob.parameter<#prob.name"a", #prob.constraint<"positive">>}) {
+// CHECK-NEXT:     %q = dist.gamma %a, %a : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK-NEXT:     %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
+// CHECK-NEXT:     %extra = prob.sample "extra" from %q {auxiliary} : !prob.law<tensor<f32>>
+// CHECK-NEXT:     prob.return
+// CHECK-NEXT:   }
+// CHECK-NEXT:   prob.elbo @elbo model(@model) guide(@guide)
+// CHECK-NEXT:   prob.elbo @alone model(@model)
+// CHECK-NEXT:   prob.func @objective(%u: tensor<f32> {prob.role = #prob.unconstrained<#prob.name"a", #prob.constraint<"interval", [0.000000e+00 : f64, 2.000000e+00 : f64]>>}, %noise: tensor<f32> {prob.role = #prob.draw<#prob.name"z">}, %key: !rng.key {prob.role = #prob.seed}) -> (tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:     %value, %du = prob.gradient (%u_ = %u) : (tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:       %a = lax.exp %u_ : tensor<f32>
+// CHECK-NEXT:       %e = prob.expectation {
+// CHECK-NEXT:         %q = dist.gamma %a, %a : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK-NEXT:         %z = prob.sample "z" from %q {how = #prob.how<score>} : !prob.law<tensor<f32>>
+// CHECK-NEXT:         %w = prob.sample "w" from %q {plan = #prob.how<pathwise>} : !prob.law<tensor<f32>>
+// CHECK-NEXT:         %l = prob.log_density %q at %z : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
+// CHECK-NEXT:         %h = lax.neg %l : tensor<f32>
+// CHECK-NEXT:         prob.yield "z.entropy" %h, "line\0Abreak" %l : tensor<f32>, tensor<f32>
+// CHECK-NEXT:       } : tensor<f32>
+// CHECK-NEXT:       prob.yield_value %e : tensor<f32>
+// CHECK-NEXT:     }
+// CHECK-NEXT:     %zero = prob.expectation {
+// CHECK-NEXT:       prob.yield nothing
+// CHECK-NEXT:     } : tensor<f32>
+// CHECK-NEXT:     prob.return %value, %du : tensor<f32>, tensor<f32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }
+
+// GENERIC:      "builtin.module"() ({
+// GENERIC-NEXT:   "prob.func"() <{sym_name = "model", function_type = (tensor<10xi32>, tensor<3xf32>) -> (), arg_attrs = [{prob.role = #prob.data<#prob.name"y">}, {prob.role = #prob.closure<#prob.name"model", #builtin.int<0>>}]}> ({
+// GENERIC-NEXT:   ^bb0(%y: tensor<10xi32>, %k: tensor<3xf32>):
+// GENERIC-NEXT:     "prob.plate"() <{sym_name = "N", size = 10 : i64}> : () -> ()
+// GENERIC-NEXT:     %one = "lax.constant"() <{value = #lax.literal<"1.0" : tensor<f32>>}> : () -> tensor<f32>
+// GENERIC-NEXT:     %p = "dist.gamma"(%one, %one) : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+// GENERIC-NEXT:     %z = "prob.sample"(%p) <{site = #prob.name"z", how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:     %t = "prob.sample"(%p, %p) <{site = #prob.name"\CE\B8 \22quoted\22", how = #prob.how<exact>}> : (!prob.law<tensor<f32>>, !prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:     %rates = "dist.expand"(%p) <{shape = array<i64: 10>}> : (!prob.law<tensor<f32>>) -> !prob.law<tensor<10xf32>>
+// GENERIC-NEXT:     %zs = "prob.sample"(%rates) <{site = #prob.name"zs", plates = [#prob.plate_axis<@N, -1>], how = #prob.how<exact>}> : (!prob.law<tensor<10xf32>>) -> tensor<10xf32>
+// GENERIC-NEXT:     %law = "dist.poisson"(%zs) : (tensor<10xf32>) -> !prob.law<tensor<10xi32>>
+// GENERIC-NEXT:     "prob.observe"(%law, %y) <{site = #prob.name"y", plates = [#prob.plate_axis<@N, -1>]}> : (!prob.law<tensor<10xi32>>, tensor<10xi32>) -> ()
+// GENERIC-NEXT:     "prob.factor"(%k) <{site = #prob.name"bonus"}> : (tensor<3xf32>) -> ()
+// GENERIC-NEXT:     "prob.deterministic"(%z) <{site = #prob.name"twice"}> : (tensor<f32>) -> ()
+// GENERIC-NEXT:     "prob.return"() : () -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "prob.func"() <{sym_name = "guide", function_type = (tensor<f32>) -> (), arg_attrs = [{prob.role = #prob.parameter<#prob.name"a", #prob.constraint<"positive">>}]}> ({
+// GENERIC-NEXT:   ^bb0(%a: tensor<f32>):
+// GENERIC-NEXT:     %q = "dist.gamma"(%a, %a) : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+// GENERIC-NEXT:     %z = "prob.sample"(%q) <{site = #prob.name"z", how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:     %extra = "prob.sample"(%q) <{site = #prob.name"extra", auxiliary, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:     "prob.return"() : () -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "prob.elbo"() <{sym_name = "elbo", model = @model, guide = @guide}> : () -> ()
+// GENERIC-NEXT:   "prob.elbo"() <{sym_name = "alone", model = @model}> : () -> ()
+// GENERIC-NEXT:   "prob.func"() <{sym_name = "objective", function_type = (tensor<f32>, tensor<f32>, !rng.key) -> (tensor<f32>, tensor<f32>), arg_attrs = [{prob.role = #prob.unconstrained<#prob.name"a", #prob.constraint<"interval", [0.000000e+00 : f64, 2.000000e+00 : f64]>>}, {prob.role = #prob.draw<#prob.name"z">}, {prob.role = #prob.seed}]}> ({
+// GENERIC-NEXT:   ^bb0(%u: tensor<f32>, %noise: tensor<f32>, %key: !rng.key):
+// GENERIC-NEXT:     %value, %du = "prob.gradient"(%u) ({
+// GENERIC-NEXT:     ^bb0(%u_: tensor<f32>):
+// GENERIC-NEXT:       %a = "lax.exp"(%u_) : (tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:       %e = "prob.expectation"() ({
+// GENERIC-NEXT:         %q = "dist.gamma"(%a, %a) : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+// GENERIC-NEXT:         %z = "prob.sample"(%q) <{site = #prob.name"z", how = #prob.how<score>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:         %w = "prob.sample"(%q) <{site = #prob.name"w", plan = #prob.how<pathwise>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:         %l = "prob.log_density"(%q, %z) : (!prob.law<tensor<f32>>, tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:         %h = "lax.neg"(%l) : (tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:         "prob.yield"(%h, %l) <{names = [#prob.name"z.entropy", #prob.name"line\0Abreak"]}> : (tensor<f32>, tensor<f32>) -> ()
+// GENERIC-NEXT:       }) : () -> tensor<f32>
+// GENERIC-NEXT:       "prob.yield_value"(%e) : (tensor<f32>) -> ()
+// GENERIC-NEXT:     }) : (tensor<f32>) -> (tensor<f32>, tensor<f32>)
+// GENERIC-NEXT:     %zero = "prob.expectation"() ({
+// GENERIC-NEXT:       "prob.yield"() <{names = []}> : () -> ()
+// GENERIC-NEXT:     }) : () -> tensor<f32>
+// GENERIC-NEXT:     "prob.return"(%value, %du) : (tensor<f32>, tensor<f32>) -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT: }) : () -> ()
