@@ -45,9 +45,7 @@ def _log_normal(noise: jax.Array, scale: jax.Array) -> jax.Array:
     return jnp.sum(-0.5 * noise**2 - jnp.log(scale) - _HALF_LOG_2PI)
 
 
-def eight_schools_by_hand(
-    params: Params, key: jax.Array, data: tuple[jax.Array, ...]
-) -> jax.Array:
+def eight_schools_by_hand(params: Params, key: jax.Array, data: tuple[jax.Array, ...]) -> jax.Array:
     """One draw's ELBO of eight schools."""
     errors, effects = data
     mu_scale = jax.nn.softplus(params["mu.scale"])
@@ -78,9 +76,7 @@ def eight_schools_by_hand(
     return log_p + log_likelihood - log_q
 
 
-def breast_cancer_by_hand(
-    params: Params, key: jax.Array, data: tuple[jax.Array, ...]
-) -> jax.Array:
+def breast_cancer_by_hand(params: Params, key: jax.Array, data: tuple[jax.Array, ...]) -> jax.Array:
     """One draw's ELBO of the logistic regression."""
     features, labels = data
     intercept_scale = jax.nn.softplus(params["intercept.scale"])
@@ -92,9 +88,7 @@ def breast_cancer_by_hand(
     log_q = _log_normal(intercept_noise, intercept_scale) + _log_normal(
         weights_noise, weights_scale
     )
-    log_p = (
-        -0.5 * intercept**2 - _HALF_LOG_2PI + jnp.sum(-0.5 * weights**2 - _HALF_LOG_2PI)
-    )
+    log_p = -0.5 * intercept**2 - _HALF_LOG_2PI + jnp.sum(-0.5 * weights**2 - _HALF_LOG_2PI)
     logits = features @ weights + intercept
     log_likelihood = jnp.sum(labels * logits - jax.nn.softplus(logits))
     return log_p + log_likelihood - log_q

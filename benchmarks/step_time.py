@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
 OURS, HAND, AGAIN, NUMPYRO = "relbo-ir", "hand-written", "hand-written again", "numpyro"
 SCAN_STEPS = 1000
+BUILDS = 5
 _ADAM = optax.adam(1e-3)
 _TARGETS = (Target(OURS, HAND, 1.05), Target(OURS, NUMPYRO, 1.0))
 _CONTROL = Control(AGAIN, HAND)
@@ -103,7 +104,9 @@ def check(
     for name, wanted in by_hand.items():
         np.testing.assert_allclose(gradient[name], wanted, rtol=1e-3, atol=1e-3, err_msg=name)
     state = state._replace(
-        optim_state=svi.optim.init({name: params[name] for name in svi.optim.get_params(state.optim_state)})
+        optim_state=svi.optim.init(
+            {name: params[name] for name in svi.optim.get_params(state.optim_state)}
+        )
     )
     keys = random.split(random.key(4), 20_000)
     ours = jax.vmap(lambda key: objective.value(params, key, data))(keys)
@@ -114,7 +117,9 @@ def check(
     gap = float(jnp.abs(ours.mean() - theirs.mean()))
     if not gap < 5 * error:
         raise SystemExit(f"relbo-ir and NumPyro differ by {gap} nats, standard error {error}")
-    print(f"  agree: same draws {float(value):.4f} = {float(expected):.4f}; NumPyro {gap / error:.1f} s.e.")
+    print(
+        f"  agree: same draws {float(value):.4f} = {float(expected):.4f}; NumPyro {gap / error:.1f} s.e."
+    )
 
 
 def measure(name: str, rounds: int) -> bool:
@@ -143,12 +148,14 @@ def measure(name: str, rounds: int) -> bool:
         NUMPYRO: by_numpyro,
     }
     states = {OURS: start, HAND: start, AGAIN: start, NUMPYRO: svi_state}
-    calls = line_up(steps, states, data, lambda step: step)
-    one = interleave(calls, rounds=rounds, calls=20)
+    one = interleave(
+        lambda: line_up(steps, states, data, lambda step: step), rounds, calls=20, builds=BUILDS
+    )
     holds = report(f"{name}: one call", one, _TARGETS, _CONTROL)
 
-    loops = line_up(steps, states, data, scanned)
-    samples = interleave(loops, rounds=max(rounds // 8, 10))
+    samples = interleave(
+        lambda: line_up(steps, states, data, scanned), max(rounds // 8, 4), builds=BUILDS
+    )
     many = {who: seconds / SCAN_STEPS for who, seconds in samples.items()}
     holds &= report(f"{name}: a step of {SCAN_STEPS} in one scan", many, _TARGETS, _CONTROL)
 
@@ -156,12 +163,14 @@ def measure(name: str, rounds: int) -> bool:
         key = random.key(0)
         return lambda: function(params, key, data)
 
-    gradients = {
-        OURS: gradient_of(objective.value_and_grad),
-        HAND: gradient_of(jax.jit(by_hand)),
-        AGAIN: gradient_of(jax.jit(lambda params, key, data: by_hand(params, key, data))),
-    }
-    samples = interleave(gradients, rounds=rounds, calls=20)
+    def gradients() -> dict[str, Callable[[], Any]]:
+        return {
+            OURS: gradient_of(objective.value_and_grad),
+            HAND: gradient_of(jax.jit(lambda params, key, data: by_hand(params, key, data))),
+            AGAIN: gradient_of(jax.jit(lambda params, key, data: by_hand(params, key, data))),
+        }
+
+    samples = interleave(gradients, rounds, calls=20, builds=BUILDS)
     holds &= report(f"{name}: gradient", samples, _TARGETS[:1], _CONTROL)
     return holds
 
@@ -169,8 +178,8 @@ def measure(name: str, rounds: int) -> bool:
 def main() -> int:
     """Measures both examples; 1 where a target is missed beyond the A/A spread."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rounds")
-    rounds = 60 if parser.parse_args().quick else 600
+    parser.add_argument("--quick", action="store_true", help="an eighth of the rounds")
+    rounds = 20 if parser.parse_args().quick else 160
     print(machine_line())
     holds = [measure(name, rounds) for name in RIVALS]
     return 0 if all(holds) else 1

@@ -82,7 +82,7 @@ class ScoreOp(IRDLOperation):
     @property
     def axis_maps(self) -> list[tuple[int, ...]]:
         """The maps as tuples of Python ints."""
-        return [tuple(int(k) for k in m.get_values()) for m in self.maps]
+        return [tuple(m.get_values()) for m in self.maps]
 
     def verify_(self) -> None:
         maps, cost = self.axis_maps, shape_of_type(self.cost.type)
@@ -97,13 +97,17 @@ class ScoreOp(IRDLOperation):
             if element_of(upstream.type) != element_of(self.cost.type):
                 raise VerifyException(f"{upstream.type} and {self.cost.type} differ in elements")
             if len(axes) != len(shape):
-                raise VerifyException(f"{axes} does not map the {len(shape)} axes of {upstream.type}")
+                raise VerifyException(
+                    f"{axes} does not map the {len(shape)} axes of {upstream.type}"
+                )
             used = [k for k in axes if k != -1]
             if len(set(used)) != len(used):
                 raise VerifyException(f"{axes} maps two axes to one")
             for n, k in zip(shape, axes, strict=True):
                 if k != -1 and not (0 <= k < len(cost) and cost[k] == n):
-                    raise VerifyException(f"an axis of size {n} is not axis {k} of {self.cost.type}")
+                    raise VerifyException(
+                        f"an axis of size {n} is not axis {k} of {self.cost.type}"
+                    )
 
 
 @irdl_op_definition
@@ -130,7 +134,12 @@ class AttachOp(IRDLOperation):
 
 def _is_index(type_: Attribute) -> bool:
     element = element_of(type_)
-    return isinstance(type_, TensorType) and type_.get_shape() == () and is_integer(element) and element != i1
+    return (
+        isinstance(type_, TensorType)
+        and type_.get_shape() == ()
+        and is_integer(element)
+        and element != i1
+    )
 
 
 @irdl_op_definition

@@ -71,7 +71,9 @@ class SiteKeysOp(IRDLOperation):
         names = [n.data for n in self.sites]
         if len({stable_hash(n) for n in names}) != len(names):
             raise VerifyException(f"two of the sites {names} have one hash; rename one of them")
-        expect(f"{self.name} of {len(names)} sites", self.result, TensorType(KeyType(), [len(names)]))
+        expect(
+            f"{self.name} of {len(names)} sites", self.result, TensorType(KeyType(), [len(names)])
+        )
 
 
 @irdl_op_definition
@@ -282,7 +284,9 @@ class CategoricalDrawOp(ShapedDrawOp):
     keys = operand_def(TENSOR)
     logits = operand_def(REALS)
     result = result_def(INTEGERS)
-    assembly_format = "$keys `,` $logits attr-dict `:` type($keys) `,` type($logits) `->` type($result)"
+    assembly_format = (
+        "$keys `,` $logits attr-dict `:` type($keys) `,` type($logits) `->` type($result)"
+    )
 
     def draw_shape(self) -> tuple[int, ...]:
         shape = shape_of_type(self.logits.type)

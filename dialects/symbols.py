@@ -41,7 +41,9 @@ def verify_symbols(op: Operation, functions: Functions) -> None:
         case ElboOp():
             for symbol in (op.model, op.guide):
                 if symbol is not None and not isinstance(_find(symbol, functions), FuncOp):
-                    raise VerifyException(f"prob.elbo names {symbol}, which is no prob.func{place(op)}")
+                    raise VerifyException(
+                        f"prob.elbo names {symbol}, which is no prob.func{place(op)}"
+                    )
         case lax.BindOp():
             for symbol in _symbols(op.parameters):
                 _function_type(op, symbol, functions)
@@ -50,7 +52,9 @@ def verify_symbols(op: Operation, functions: Functions) -> None:
                 found = _function_type(op, symbol, functions)
                 wanted = FunctionType.from_lists(list(inputs), list(outputs))
                 if found != wanted:
-                    raise VerifyException(f"{op.name} needs {symbol} : {wanted}, not {found}{place(op)}")
+                    raise VerifyException(
+                        f"{op.name} needs {symbol} : {wanted}, not {found}{place(op)}"
+                    )
 
 
 def _find(symbol: SymbolRefAttr, functions: Functions) -> Operation | None:
@@ -97,7 +101,10 @@ def asked_of(op: Operation) -> Iterator[Asked]:
             yield op.body, rows, [*outputs[:carry], *map(_row, outputs[carry:])]
         case lax.WhileOp():
             inputs, outputs = _types(op)
-            tests, held = op.cond_consts.value.data, op.cond_consts.value.data + op.body_consts.value.data
+            tests, held = (
+                op.cond_consts.value.data,
+                op.cond_consts.value.data + op.body_consts.value.data,
+            )
             yield op.cond, [*inputs[:tests], *inputs[held:]], [TensorType(i1, [])]
             yield op.body, inputs[tests:], outputs
         case lax.CondOp():
@@ -122,4 +129,3 @@ def _floats(types: Types) -> list[Attribute]:
 
 def _row(array: Attribute) -> Attribute:
     return with_shape(array, shape_of_type(array)[1:])
-

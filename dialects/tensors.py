@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 from xdsl.dialects.builtin import (
     BFloat16Type,
@@ -55,13 +55,17 @@ def _is_value(element: Attribute) -> bool:
     return _is_field(element) or is_integer(element)
 
 
-_KINDS = {
+def _is_anything(element: Attribute) -> bool:
+    return _is_value(element) or isinstance(element, KeyType)
+
+
+_KINDS: dict[str, Callable[[Attribute], bool]] = {
     "real floats": is_float,
     "floats": _is_field,
     "numbers": _is_number,
     "integers or booleans": is_integer,
     "numbers or booleans": _is_value,
-    "numbers, booleans or keys": lambda e: _is_value(e) or isinstance(e, KeyType),
+    "numbers, booleans or keys": _is_anything,
 }
 
 
@@ -91,7 +95,10 @@ INTEGERS = TensorOf("integers or booleans")
 VALUES = TensorOf("numbers or booleans")
 TENSOR = TensorOf("numbers, booleans or keys")
 
-INTS = ParamAttrConstraint(DenseArrayBase, (EqAttrConstraint(i64), AnyAttr()))
+INTS = cast(
+    "AttrConstraint[DenseArrayBase[IntegerType]]",
+    ParamAttrConstraint(DenseArrayBase, (EqAttrConstraint(i64), AnyAttr())),
+)
 """`array<i64: ...>`: sizes and axes."""
 
 
@@ -137,6 +144,12 @@ def expect(name: str, result: SSAValue, wanted: Attribute) -> None:
         raise VerifyException(f"{name} gives {wanted}, not {result.type}")
 
 
+def expect_operand(what: str, operand: SSAValue, wanted: Attribute) -> None:
+    """Refuses an operand that does not fit the others."""
+    if operand.type != wanted:
+        raise VerifyException(f"{what} is {wanted} here, not {operand.type}")
+
+
 def check_axes(name: str, axes: Sequence[int], rank: int) -> None:
     """Refuses axes that a tensor of that rank does not have, and axes named twice."""
     if any(not 0 <= axis < rank for axis in axes):
@@ -151,4 +164,4 @@ def check_scalars(name: str, values: Sequence[SSAValue], rank: int) -> None:
         raise VerifyException(f"{name}: {len(values)} start indices for {rank} axes")
     for value in values:
         if shape_of_type(value.type) or value.type == TensorType(IntegerType(1), []):
-            raise VerifyException(f"{name}: a start index is an integer of rank 0, not {value.type}")
+            raise VerifyException(f"{name}: a start index is one integer, not {value.type}")

@@ -29,7 +29,6 @@ _PLAIN = (
     "corr_cholesky",
     "corr_matrix",
     "positive_definite",
-    "zero_sum",
 )
 _BOUNDED: dict[str, tuple[str, ...]] = {
     "interval": ("lower_bound", "upper_bound"),
@@ -38,6 +37,9 @@ _BOUNDED: dict[str, tuple[str, ...]] = {
     "less_than": ("upper_bound",),
     "less_than_eq": ("upper_bound",),
 }
+_RANKED = ("zero_sum",)
+"""Constraints whose one number is the rank of what they constrain."""
+_NAMES = (*_PLAIN, *_BOUNDED, *_RANKED)
 
 
 def constraint_attr(constraint: Any, parameter: str) -> ConstraintAttr:
@@ -49,7 +51,8 @@ def constraint_attr(constraint: Any, parameter: str) -> ConstraintAttr:
             return ConstraintAttr(name)
     for name, fields in _BOUNDED.items():
         if type(constraint) is getattr(constraints, name):
-            bounds = [np.asarray(getattr(constraint, field)) for field in fields]
+            given = [getattr(constraint, field) for field in fields]
+            bounds = [np.zeros(0) if isinstance(b, jax.core.Tracer) else np.asarray(b) for b in given]
             if any(b.size != 1 for b in bounds):
                 raise UnsupportedError(
                     f'parameter "{parameter}" has bounds that are arrays',
@@ -57,9 +60,12 @@ def constraint_attr(constraint: Any, parameter: str) -> ConstraintAttr:
                     site=parameter,
                 )
             return ConstraintAttr(name, [float(b.reshape(())) for b in bounds])
+    for name in _RANKED:
+        if type(constraint) is getattr(constraints, name):
+            return ConstraintAttr(name, [float(constraint.event_dim)])
     raise UnsupportedError(
         f'parameter "{parameter}" has the constraint {constraint}, which is not supported',
-        f"use one of {', '.join((*_PLAIN, *_BOUNDED))}",
+        f"use one of {', '.join(_NAMES)}",
         site=parameter,
     )
 
@@ -71,9 +77,11 @@ def constraint_object(attr: ConstraintAttr) -> Any:
         return getattr(constraints, name)
     if name in _BOUNDED and len(bounds) == len(_BOUNDED[name]):
         return getattr(constraints, name)(*bounds)
+    if name in _RANKED and len(bounds) == 1:
+        return getattr(constraints, name)(int(bounds[0]))
     raise ModelError(
         f"{attr} is no constraint",
-        f"use one of {', '.join((*_PLAIN, *_BOUNDED))}, with its bounds",
+        f"use one of {', '.join(_NAMES)}, with its bounds",
     )
 
 

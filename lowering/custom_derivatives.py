@@ -162,6 +162,9 @@ def fingerprint(closed: core.ClosedJaxpr) -> str:
             return f"{value.aval} {_bits(np.asarray(value.val, value.aval.dtype))}"
         return f"{numbers.setdefault(value, len(numbers))}"
 
+    def custom(equation: Any) -> bool:
+        return equation.primitive.name in ("custom_jvp_call", "custom_vjp_call")
+
     def parameter(value: Any) -> str:
         if isinstance(value, core.ClosedJaxpr):
             return fingerprint(value)
@@ -176,7 +179,8 @@ def fingerprint(closed: core.ClosedJaxpr) -> str:
     lines = [f"{constants} {[f'{atom(v)}: {v.aval}' for v in (*jaxpr.constvars, *jaxpr.invars)]}"]
     for equation in jaxpr.eqns:
         operands = [atom(v) for v in equation.invars]
-        parameters = {key: parameter(value) for key, value in equation.params.items()}
+        names = [key for key in equation.params if not custom(equation) or key == "call_jaxpr"]
+        parameters = {key: parameter(equation.params[key]) for key in names}
         results = [f"{atom(v)}: {v.aval}" for v in equation.outvars]
         lines.append(f"{results} = {equation.primitive.name} {parameters} {operands}")
     return "\n".join([*lines, f"{[atom(v) for v in jaxpr.outvars]}"])

@@ -23,7 +23,7 @@ from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.prob import FuncOp as ProbFuncOp
 from relbo_ir.dialects.prob import PlateOp, YieldValueOp
 from relbo_ir.dialects.prob import ReturnOp as ProbReturnOp
-from relbo_ir.lowering.emit_rules import EMIT, Emit, scalar_text
+from relbo_ir.lowering.emit_rules import EMIT, Emit, typed_scalar_text
 from relbo_ir.lowering.types import struct
 
 HEADER = """\
@@ -230,8 +230,8 @@ class FunctionEmitter:
 
     def mixed_operands(self, operands: Sequence[SSAValue]) -> list[str]:
         """
-        Operands of an elementwise op: a splat constant is a Python number where another operand
-        fixes shape and type.
+        Operands of an elementwise op: a splat constant is a number where another operand fixes
+        the shape.
         """
         fixed = [v for v in operands if not isinstance(v.owner, lax.ConstantOp)]
         names: list[str] = []
@@ -240,7 +240,7 @@ class FunctionEmitter:
             if fixed and fixed[0].type == value.type and isinstance(owner, lax.ConstantOp):
                 splat = owner.value.splat
                 if splat is not None and not owner.value.text.startswith("0x"):
-                    names.append(scalar_text(splat))
+                    names.append(typed_scalar_text(owner, splat))
                     continue
             names.append(self.name(value))
         return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -67,6 +68,20 @@ def dtype_text(value: SSAValue) -> str:
 def scalar_text(value: lax.Scalar) -> str:
     """A Python number as an expression."""
     return float_text(value) if isinstance(value, float) else repr(value)
+
+
+def typed_scalar_text(constant: lax.ConstantOp, splat: lax.Scalar) -> str:
+    """
+    The element of a splat as an operand of an elementwise `lax` function. These functions do not
+    promote: under x64 a Python number fits float64 alone.
+    """
+    dtype = element_of(constant.result)
+    if dtype == "float64":
+        return scalar_text(splat)
+    number = constant.value.text if isinstance(splat, float) else repr(splat)
+    if isinstance(splat, float) and not math.isfinite(splat):
+        number = float_text(splat)
+    return f"{'jnp' if dtype == 'bfloat16' else 'np'}.{'bool_' if dtype == 'bool' else dtype}({number})"
 
 
 def _elementwise(short: str) -> Emit:
@@ -401,6 +416,8 @@ _PUBLIC = {
     "scatter-sub": "lax.scatter_sub",
     "random_wrap": "random.wrap_key_data",
     "random_unwrap": "random.key_data",
+    "tile": "lax.tile",
+    "lu_pivots_to_permutation": "lax.linalg.lu_pivots_to_permutation",
 }
 """Primitives that are bound by a public function: no public primitive, or a jaxpr parameter."""
 
@@ -469,9 +486,14 @@ def _linear_solve(em: FunctionEmitter, op: lax.BindOp) -> str:
     )
 
 
+def _optimization_barrier(em: FunctionEmitter, op: lax.BindOp) -> str:
+    return f"lax.optimization_barrier({_tuple([em.name(v) for v in op.arguments])})"
+
+
 _BINDERS: dict[str, Callable[[FunctionEmitter, lax.BindOp], str]] = {
     "random_seed": _random_seed,
     "platform_index": _platform_index,
+    "optimization_barrier": _optimization_barrier,
     "custom_linear_solve": _linear_solve,
 }
 

@@ -107,6 +107,8 @@ class Importer:
             return self.constant_of(atom) if isinstance(atom, core.Literal) else env[atom]
 
         for equation in jaxpr.eqns:
+            if _is_zero_tangent(equation):
+                continue
             results = self.equation(equation, [read(atom) for atom in equation.invars])
             for var, value in zip(equation.outvars, results, strict=True):
                 env[var] = value
@@ -186,12 +188,18 @@ class Importer:
     def function_op(self, closed: core.ClosedJaxpr, what: str) -> FuncOp:
         """The jaxpr as a `func.func` that stands in no module yet."""
         inputs = [ir_type(var.aval) for var in closed.jaxpr.invars]
-        outputs = [ir_type(atom.aval) for atom in closed.jaxpr.outvars]
         block = Block(arg_types=inputs)
         inner = Importer(self.functions, InsertPoint.at_end(block), inside=what)
         results = inner.run(closed, block.args)
+        outputs = [result.type for result in results]
         inner.insert(ReturnOp(*results))
         return FuncOp("_", (inputs, outputs), Region(block))
+
+
+def _is_zero_tangent(equation: Any) -> bool:
+    """Whether it makes the tangent of an integer, which holds nothing and which nothing reads."""
+    dtypes = [getattr(var.aval, "dtype", None) for var in equation.outvars]
+    return bool(dtypes) and all(dtype == jax.dtypes.float0 for dtype in dtypes)
 
 
 def line_of(equation: Any) -> str | None:

@@ -482,6 +482,12 @@ def _custom_vjp(importer: Importer, equation: Any, operands: list[SSAValue]) -> 
     return custom_derivatives.import_custom_vjp(importer, equation, operands)
 
 
+@rule("device_put")
+def _device_put(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    places = (*equation.params["devices"], *equation.params["srcs"])
+    return operands if all(place is None for place in places) else None
+
+
 @rule("custom_linear_solve")
 def _linear_solve(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     jaxprs, lengths = equation.params["jaxprs"], equation.params["const_lengths"]

@@ -60,6 +60,8 @@ class SiteTracer(Messenger):
                 if subsample is not None and subsample != size:
                     self._refuse(msg, f"plate subsampling ({subsample} of {size})")
                 msg["value"] = jnp.arange(size)
+            case "prng_key" if msg["kwargs"]["rng_key"] is not None:
+                pass  # an inner seed has given a key, that of a parameter's initial value
             case kind:
                 self._refuse(msg, f"the NumPyro message {kind!r}")
 

@@ -18,7 +18,7 @@ from xdsl.dialects.builtin import (
     DictionaryAttr,
     FloatAttr,
     IntegerAttr,
-    NoneAttr,
+    NoneType,
     StringAttr,
     SymbolRefAttr,
     f64,
@@ -49,7 +49,7 @@ class CannotHold(ValueError):
 def encode(value: Any, function: Callable[[core.ClosedJaxpr], str]) -> Attribute:
     """A primitive's parameter as an attribute; `function` stores a jaxpr and gives its symbol."""
     if value is None:
-        return NoneAttr()
+        return NoneType()
     if isinstance(value, bool):
         return BoolAttr.from_bool(value)
     cls = type(value)
@@ -88,7 +88,7 @@ def _tagged(tag: str, text: str) -> DictionaryAttr:
 def python_text(attr: Attribute, function: Callable[[str], str]) -> str:
     """The Python expression of an encoded parameter; `function` names an emitted function."""
     match attr:
-        case NoneAttr():
+        case NoneType():
             return "None"
         case IntegerAttr():
             return repr(bool(attr.value.data) if attr.type == i1 else attr.value.data)

@@ -10,8 +10,7 @@ from xdsl.passes import ModulePass
 
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How, HowAttr
-from relbo_ir.passes.analyses.support import Signs
-from relbo_ir.passes.pathwise import pathwise_obstacle
+from relbo_ir.passes.pathwise import Facts, pathwise_obstacle
 from relbo_ir.passes.treatment import check_patterns, choices, expectations, matches
 
 
@@ -49,7 +48,7 @@ class AssignEstimatorsPass(ModulePass):
         check_patterns(op, self.score, "score")
         check_patterns(op, self.pathwise, "pathwise")
         for expectation in expectations(op):
-            signs = Signs()
+            facts = Facts(expectation)
             undecided = [c for c in choices(expectation) if c.how.data is How.EXACT]
             for choice in undecided:
                 named_score = matches(choice, self.score)
@@ -64,6 +63,6 @@ class AssignEstimatorsPass(ModulePass):
                 if named_score or named_pathwise:
                     how = How.SCORE if named_score else How.PATHWISE
                 else:
-                    legal = pathwise_obstacle(choice, signs) is None
+                    legal = pathwise_obstacle(choice, facts) is None
                     how = How.PATHWISE if legal else How.SCORE
                 choice.properties["plan"] = HowAttr(how)

@@ -94,6 +94,7 @@ class _Former:
     guide: prob.FuncOp | None
     block: Block = field(default_factory=Block)
     names: list[str] = field(default_factory=list[str])
+    taken: set[str] = field(default_factory=set[str])
     addends: list[SSAValue] = field(default_factory=list[SSAValue])
     draws: dict[str, prob.SampleOp] = field(default_factory=dict[str, prob.SampleOp])
     plates: dict[str, prob.PlateOp] = field(default_factory=dict[str, prob.PlateOp])
@@ -282,8 +283,9 @@ class _Former:
         return op.results[0]
 
     def _addend(self, name: str, value: SSAValue) -> None:
-        while name in self.names:
+        while name in self.taken:
             name += "'"
+        self.taken.add(name)
         self.names.append(name)
         self.addends.append(value)
 

@@ -12,7 +12,7 @@ from xdsl.passes import ModulePass
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How, HowAttr
-from relbo_ir.passes.analyses.smoothness import SmoothnessOf
+from relbo_ir.passes.analyses.smoothness import Order, SmoothnessOf
 from relbo_ir.passes.analyses.support import Signs
 from relbo_ir.passes.treatment import check_patterns, expectations, selected
 
@@ -49,9 +49,9 @@ class PathwisePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         check_patterns(op, self.sites, "sites")
         for expectation in expectations(op):
-            signs = Signs()
+            facts = Facts(expectation)
             for choice in selected(expectation, self.sites, How.PATHWISE):
-                obstacle = pathwise_obstacle(choice, signs)
+                obstacle = pathwise_obstacle(choice, facts)
                 if obstacle is None:
                     choice.properties["how"] = HowAttr(How.PATHWISE)
                     choice.properties.pop("plan", None)
@@ -64,12 +64,20 @@ class PathwisePass(ModulePass):
                     )
 
 
-def pathwise_obstacle(choice: prob.SampleOp, signs: Signs) -> str | None:
+class Facts:
+    """What is shared by the questions about all choices of one expectation."""
+
+    def __init__(self, expectation: prob.ExpectationOp):
+        self.signs = Signs()
+        self.order = Order(expectation.body.block)
+
+
+def pathwise_obstacle(choice: prob.SampleOp, facts: Facts) -> str | None:
     """Why a choice cannot be pathwise, or None where it is proved that it can."""
     obstacle = _draw_obstacle(choice.law)
     if obstacle is not None:
         return obstacle
-    failures = SmoothnessOf(choice, signs).failures
+    failures = SmoothnessOf(choice, facts.signs, facts.order).failures
     return f"the draw is {failures[0].reason}" if failures else None
 
 

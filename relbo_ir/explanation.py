@@ -8,8 +8,7 @@ from xdsl.ir import SSAValue
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.prob import How
-from relbo_ir.passes.analyses.support import Signs
-from relbo_ir.passes.pathwise import pathwise_obstacle
+from relbo_ir.passes.pathwise import Facts, pathwise_obstacle
 from relbo_ir.passes.treatment import choices, expectations
 
 
@@ -30,19 +29,19 @@ def explain(module: ModuleOp) -> str:
     """A line or two for every choice of the module, in order."""
     lines: list[str] = []
     for expectation in expectations(module):
-        signs = Signs()
+        facts = Facts(expectation)
         for choice in choices(expectation):
-            lines.extend(_explain(choice, signs))
+            lines.extend(_explain(choice, facts))
     return "\n".join(lines)
 
 
-def _explain(choice: prob.SampleOp, signs: Signs) -> list[str]:
+def _explain(choice: prob.SampleOp, facts: Facts) -> list[str]:
     plates = [axis.plate.string_value() for axis in choice.plates or ()]
     where = f" in plate {', '.join(plates)}" if plates else ""
     line = source_line(choice) or "no source line"
     how = choice.how.data
     head = f'"{choice.site.data}" ({line}): {family_of(choice.law)}{where}, {how.value}'
-    obstacle = pathwise_obstacle(choice, signs)
+    obstacle = pathwise_obstacle(choice, facts)
     if obstacle is not None:
         return [head, f"    not pathwise: {obstacle}"]
     if how is How.PATHWISE:

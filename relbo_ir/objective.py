@@ -20,7 +20,7 @@ from relbo_ir.lowering.executable import Executable, data_roles, executable, fin
 from relbo_ir.lowering.numpyro_protocol import is_auto_guide, prepare_auto_guide
 from relbo_ir.lowering.trace import Call, Traced, split_call, trace_elbo
 from relbo_ir.lowering.types import struct
-from relbo_ir.pipelines import Pipeline, resolve, run
+from relbo_ir.pipelines import Pipeline, resolve, run, without_cycle_collection
 
 Params = dict[str, jax.Array]
 Key = int | jax.Array
@@ -63,8 +63,9 @@ class ELBO:
         guide = self.guide
         if is_auto_guide(guide):
             guide = prepare_auto_guide(guide, jax.random.key(0), args, kwargs)
-        module, traced = trace_elbo(self.model, guide, call)
-        return Objective(self, args, kwargs, call, module, traced, pipeline, particles)
+        with without_cycle_collection():
+            module, traced = trace_elbo(self.model, guide, call)
+            return Objective(self, args, kwargs, call, module, traced, pipeline, particles)
 
 
 def check_data(names: tuple[str, ...], leaves: tuple[Any, ...]) -> None:

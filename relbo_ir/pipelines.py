@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -109,6 +111,21 @@ def available_passes() -> dict[str, Callable[[], type[ModulePass]]]:
         "cse": lambda: CommonSubexpressionElimination,
         "dce": lambda: DeadCodeElimination,
     }
+
+
+@contextmanager
+def without_cycle_collection() -> Generator[None]:
+    """
+    Holds back Python's cyclic garbage collector: IR is one large cyclic structure that stays alive
+    while it is built, and scanning it again and again takes longer than building it.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def resolve(pipeline: Pipeline, particles: int = 1) -> list[ModulePass]:

@@ -17,7 +17,7 @@ from helpers.comparing import assert_means_the_same, assert_same, expected_gradi
 from helpers.emitted import draws_of, summed_estimator
 from helpers.pipelines import Case, cases
 from hypothesis import HealthCheck, given, settings
-from oracle import Precision, interpret_elbo
+from oracle import interpret_elbo
 from oracle.objectives import find_function
 from strategies import structure
 

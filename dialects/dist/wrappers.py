@@ -27,7 +27,7 @@ from xdsl.utils.str_enum import StrEnum
 
 from relbo_ir.dialects.dist.families import FamilyOp, broadcast_shapes
 from relbo_ir.dialects.prob.types import LawType
-from relbo_ir.dialects.tensors import INTS, REALS, TENSOR, is_float
+from relbo_ir.dialects.tensors import INTS, REALS, TENSOR, element_of, expect, is_float, shape_of_type
 
 
 def law_of(value: SSAValue) -> LawType:
@@ -111,7 +111,7 @@ class ExpandOp(IRDLOperation):
 
     @property
     def batch(self) -> tuple[int, ...]:
-        return tuple(int(size) for size in self.shape.get_values())
+        return tuple(self.shape.get_values())
 
     def verify_(self) -> None:
         base, shape = law_of(self.base), self.batch
@@ -121,8 +121,7 @@ class ExpandOp(IRDLOperation):
             fits = False
         if not fits:
             raise VerifyException(f"the batch of {base} does not broadcast to {shape}")
-        if self.result.type != self.law_type(base, shape):
-            raise VerifyException(f"expand gives {self.law_type(base, shape)}")
+        expect(self.name, self.result, self.law_type(base, shape))
 
 
 class Transform(StrEnum):
@@ -187,8 +186,7 @@ class TransformedOp(IRDLOperation):
 
     def verify_(self) -> None:
         law = law_of(self.base)
-        if self.result.type != law:
-            raise VerifyException(f"an elementwise transform of {law} has the type {law}")
+        expect(self.name, self.result, law)
         element = law.value.get_element_type()
         if not is_float(element):
             raise VerifyException(f"a transform takes a continuous law, not {law}")
@@ -197,14 +195,17 @@ class TransformedOp(IRDLOperation):
             raise VerifyException(f"{self.transform.data} takes {wanted} arguments")
         for argument in self.arguments:
             if not _fits(argument.type, law.value):
-                raise VerifyException(f"{argument.type} does not broadcast to {law.value}")
+                raise VerifyException(
+                    f"{argument.type} is no argument of a transform of {law.value}: give the same "
+                    "floats, of a shape that broadcasts"
+                )
 
 
 def _fits(argument: Attribute, value: TensorType[Attribute]) -> bool:
-    if not isinstance(argument, TensorType) or argument.element_type != value.element_type:
+    if element_of(argument) != value.get_element_type():
         return False
     try:
-        return broadcast_shapes(argument.get_shape(), value.get_shape()) == value.get_shape()
+        return broadcast_shapes(shape_of_type(argument), value.get_shape()) == value.get_shape()
     except ValueError:
         return False
 

@@ -42,7 +42,9 @@ class CustomJvpOp(IRDLOperation):
     traits = traits_def(Pure())
     assembly_format = "$function `rule` $rule `(` $arguments `)` " + FORMAT
 
-    def __init__(self, function: str, rule: str, args: Sequence[SSAValue], types: Sequence[Attribute]):
+    def __init__(
+        self, function: str, rule: str, args: Sequence[SSAValue], types: Sequence[Attribute]
+    ):
         super().__init__(
             operands=[args],
             result_types=[types],
@@ -69,7 +71,9 @@ class CustomVjpOp(IRDLOperation):
     traits = traits_def(Pure())
     assembly_format = "$function `rule` $rule `(` $arguments `)` " + FORMAT
 
-    def __init__(self, function: str, rule: str, args: Sequence[SSAValue], types: Sequence[Attribute]):
+    def __init__(
+        self, function: str, rule: str, args: Sequence[SSAValue], types: Sequence[Attribute]
+    ):
         super().__init__(
             operands=[args],
             result_types=[types],
@@ -139,7 +143,9 @@ class WhileOp(IRDLOperation):
         tests, bodies = self.cond_consts.value.data, self.body_consts.value.data
         carried = len(self.arguments) - tests - bodies
         if min(tests, bodies, carried) < 0:
-            raise VerifyException(f"{self.name}: {tests} + {bodies} of {len(self.arguments)} operands")
+            raise VerifyException(
+                f"{self.name}: {tests} + {bodies} of {len(self.arguments)} operands"
+            )
         if [x.type for x in self.arguments[tests + bodies :]] != [r.type for r in self.values]:
             raise VerifyException(f"{self.name}: carried operands and results differ in type")
 

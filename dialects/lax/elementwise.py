@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from typing import cast
 
 from xdsl.dialects.builtin import TensorType, i1
 from xdsl.ir import Attribute, SSAValue
@@ -175,7 +176,14 @@ _BINARY = {
     "zeta": "the Hurwitz zeta function Σ (y + k)⁻ˣ",
 }
 _TERNARY = {"regularized_incomplete_beta": "I_z(x, y)"}
-_COMPARE = {"eq": "x = y", "ne": "x ≠ y", "lt": "x < y", "le": "x ≤ y", "gt": "x > y", "ge": "x ≥ y"}
+_COMPARE = {
+    "eq": "x = y",
+    "ne": "x ≠ y",
+    "lt": "x < y",
+    "le": "x ≤ y",
+    "gt": "x > y",
+    "ge": "x ≥ y",
+}
 _PREDICATE = {"is_finite": "whether x is neither infinite nor NaN"}
 
 
@@ -204,7 +212,8 @@ def _define(base: type[ElementwiseOp], table: dict[str, str]) -> dict[str, type[
         text = ", ".join(f"%{name}" for name in operands)
         doc = f"{formula}.\n\n```mlir\n%r = lax.{short} {text} : {example}{arrow}\n```\n"
         body = {"name": f"lax.{short}", "__doc__": doc, "__module__": __name__, **fields}
-        ops[short] = irdl_op_definition(type(title, (base,), body))
+        cls = cast("type[ElementwiseOp]", type(title, (base,), body))
+        ops[short] = irdl_op_definition(cls)
     return ops
 
 

@@ -30,6 +30,7 @@ from relbo_ir.dialects.tensors import (
     check_axes,
     check_scalars,
     expect,
+    expect_operand,
     with_shape,
 )
 
@@ -105,7 +106,7 @@ class DynamicUpdateSliceOp(IRDLOperation):
     def verify_(self) -> None:
         check_scalars(self.name, self.starts, len(shape_of(self.x)))
         _check_block(self.name, shape_of(self.update), self.x)
-        expect("the update", self.update, with_shape(self.x.type, shape_of(self.update)))
+        expect_operand("the update", self.update, with_shape(self.x.type, shape_of(self.update)))
         expect(self.name, self.result, self.x.type)
 
 
@@ -150,7 +151,9 @@ class GatherOp(IRDLOperation):
         check_axes(self.name, offsets, len(shape_of(self.result)))
         window = [n for k, n in enumerate(sizes) if k not in dropped]
         if len(offsets) != len(window):
-            raise VerifyException(f"{self.name}: {len(offsets)} offset axes for a slice of {window}")
+            raise VerifyException(
+                f"{self.name}: {len(offsets)} offset axes for a slice of {window}"
+            )
         self._check_result(offsets, window)
 
     def _check_result(self, offsets: Sequence[int], window: Sequence[int]) -> None:
@@ -191,10 +194,14 @@ class ScatterBase(IRDLOperation, ABC):
         window = tuple_of(self.update_window_dims)
         check_axes(self.name, window, len(shape_of(self.updates)))
         if len(window) != len(shape_of(self.x)) - len(dropped):
-            raise VerifyException(f"{self.name}: {len(window)} window axes do not match {self.x.type}")
+            raise VerifyException(
+                f"{self.name}: {len(window)} window axes do not match {self.x.type}"
+            )
         if len(shape_of(self.updates)) != len(window) + len(shape_of(self.indices)) - 1:
-            raise VerifyException(f"{self.name}: {self.updates.type} has not one update for each row")
-        expect("the update", self.updates, with_shape(self.x.type, shape_of(self.updates)))
+            raise VerifyException(
+                f"{self.name}: {self.updates.type} has not one update for each row"
+            )
+        expect_operand("the update", self.updates, with_shape(self.x.type, shape_of(self.updates)))
         expect(self.name, self.result, self.x.type)
 
 

@@ -32,6 +32,7 @@ from relbo_ir.dialects.tensors import (
     check_axes,
     element_of,
     expect,
+    expect_operand,
     with_shape,
 )
 
@@ -351,5 +352,5 @@ class DotGeneralOp(IRDLOperation):
             raise VerifyException(f"{x} and {y} do not contract along {xc}, {yc}, batch {xb}, {yb}")
         free = [n for k, n in enumerate(x) if k not in xc + xb]
         free += [n for k, n in enumerate(y) if k not in yc + yb]
-        expect(self.name, self.y, with_shape(self.x.type, y))
+        expect_operand("the second operand", self.y, with_shape(self.x.type, y))
         expect(self.name, self.result, with_shape(self.x.type, (*[x[k] for k in xb], *free)))

@@ -107,7 +107,9 @@ class SelectNOp(IRDLOperation):
         if element not in (i1, i32):
             raise VerifyException(f"`which` is boolean or i32, not {self.which.type}")
         if not self.cases or (element == i1 and len(self.cases) > 2):
-            raise VerifyException(f"{self.which.type} does not choose among {len(self.cases)} cases")
+            raise VerifyException(
+                f"{self.which.type} does not choose among {len(self.cases)} cases"
+            )
         if any(case.type != self.result.type for case in self.cases):
             raise VerifyException("the cases and the result of lax.select_n have one type")
         if shape_of(self.which) not in ((), shape_of(self.result)):

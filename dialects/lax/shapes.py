@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -28,6 +28,7 @@ from relbo_ir.dialects.tensors import (
     VALUES,
     check_axes,
     expect,
+    expect_operand,
     shape_of_type,
     with_shape,
 )
@@ -35,14 +36,14 @@ from relbo_ir.dialects.tensors import (
 FORMAT = "attr-dict `:` functional-type(operands, results)"
 
 
-def ints(values: Sequence[int]) -> DenseArrayBase:
+def ints(values: Sequence[int]) -> DenseArrayBase[IntegerType]:
     """A tuple of integers as an attribute."""
     return DenseArrayBase.from_list(i64, list(values))
 
 
-def tuple_of(attr: DenseArrayBase) -> tuple[int, ...]:
+def tuple_of(attr: DenseArrayBase[IntegerType]) -> tuple[int, ...]:
     """The tuple of integers that `ints` made."""
-    return tuple(int(v) for v in attr.get_values())
+    return tuple(attr.get_values())
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:
@@ -101,7 +102,8 @@ class BroadcastInDimOp(IRDLOperation):
         shape, target, dims = shape_of(self.x), shape_of(self.result), tuple_of(self.dimensions)
         fits = len(dims) == len(shape) and sorted(set(dims)) == list(dims)
         if not fits or any(
-            not 0 <= d < len(target) or n not in (1, target[d]) for n, d in zip(shape, dims, strict=True)
+            not 0 <= d < len(target) or n not in (1, target[d])
+            for n, d in zip(shape, dims, strict=True)
         ):
             raise VerifyException(f"{shape} does not broadcast to {target} along {dims}")
         expect(self.name, self.result, with_shape(self.x.type, target))
@@ -217,7 +219,7 @@ class ConcatenateOp(IRDLOperation):
         check_axes(self.name, [axis], len(first))
         for x in self.xs:
             shape = (*first[:axis], *shape_of(x)[axis : axis + 1], *first[axis + 1 :])
-            expect(self.name, x, with_shape(self.xs[0].type, shape))
+            expect_operand("a piece", x, with_shape(self.xs[0].type, shape))
         total = sum(shape_of(x)[axis] for x in self.xs)
         wanted = (*first[:axis], total, *first[axis + 1 :])
         expect(self.name, self.result, with_shape(self.xs[0].type, wanted))
@@ -329,7 +331,12 @@ class SliceOp(IRDLOperation):
     assembly_format = "$x " + FORMAT
 
     def __init__(
-        self, x: SSAValue, result_type: Attribute, start: Sequence[int], limit: Sequence[int], strides: Sequence[int]
+        self,
+        x: SSAValue,
+        result_type: Attribute,
+        start: Sequence[int],
+        limit: Sequence[int],
+        strides: Sequence[int],
     ):
         super().__init__(
             operands=[x],
@@ -383,7 +390,7 @@ class PadOp(IRDLOperation):
             max(0, lo + hi + n + max(0, n - 1) * k)
             for n, lo, hi, k in zip(shape, low, high, interior, strict=True)
         ]
-        expect("the padding value", self.value, with_shape(self.x.type, ()))
+        expect_operand("the padding value", self.value, with_shape(self.x.type, ()))
         expect(self.name, self.result, with_shape(self.x.type, sizes))
 
 

@@ -119,7 +119,9 @@ class SampleOp(IRDLOperation):
         if self.guide is None or not isinstance(guide := self.guide.type, LawType):
             return
         if guide.value != self.law_type.value or guide.event_rank != self.law_type.event_rank:
-            raise VerifyException(f'"{self.site.data}": prior {self.law_type} and guide {guide} differ')
+            raise VerifyException(
+                f'"{self.site.data}": prior {self.law_type} and guide {guide} differ'
+            )
 
 
 @irdl_op_definition
@@ -239,7 +241,7 @@ class LogDensityOp(IRDLOperation):
 
     def verify_(self) -> None:
         law, result = self.law.type, self.result.type
-        if not isinstance(law, LawType) or not isinstance(result, TensorType):
+        if not isinstance(law, LawType):
             return
         verify_value(law, self.value.type)
         if result.get_shape() != law.batch_shape:

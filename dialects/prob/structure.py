@@ -44,10 +44,20 @@ from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.name import NameAttr
 from relbo_ir.dialects.prob.choices import DeterministicOp, FactorOp, ObserveOp, SampleOp
-from relbo_ir.dialects.prob.types import ParameterAttr, UnconstrainedAttr
+from relbo_ir.dialects.prob.types import (
+    ClosureAttr,
+    DataAttr,
+    DrawAttr,
+    ParameterAttr,
+    SeedAttr,
+    UnconstrainedAttr,
+)
 from relbo_ir.dialects.tensors import REALS, TENSOR, element_of, shape_of_type
 
 ROLE = "prob.role"
+
+
+_ROLES = (ParameterAttr, UnconstrainedAttr, DataAttr, ClosureAttr, DrawAttr, SeedAttr)
 
 
 def _parameter_names(roles: Sequence[Attribute]) -> list[str]:
@@ -126,6 +136,8 @@ class FuncOp(IRDLOperation):
         attrs = () if self.arg_attrs is None else self.arg_attrs.data
         if len(attrs) != len(args) or not all(ROLE in a.data for a in attrs):
             raise VerifyException(f"@{self.sym_name.data}: every argument needs a {ROLE}")
+        if bad := [role for role in self.roles if not isinstance(role, _ROLES)]:
+            raise VerifyException(f"@{self.sym_name.data}: {bad[0]} is no {ROLE}")
         if bad := [arg.type for arg in args if not TENSOR.verifies(arg.type)]:
             raise VerifyException(f"@{self.sym_name.data}: {bad[0]} is no tensor of a static shape")
         _refuse_twice("parameters", _parameter_names(self.roles))
@@ -209,7 +221,9 @@ class PlateOp(IRDLOperation):
 
     def verify_(self) -> None:
         if self.size.value.data < 0:
-            raise VerifyException(f"plate @{self.sym_name.data} has {self.size.value.data} elements")
+            raise VerifyException(
+                f"plate @{self.sym_name.data} has {self.size.value.data} elements"
+            )
 
 
 @irdl_op_definition
@@ -478,5 +492,3 @@ def print_differentiation(op: Operation, printer: Printer) -> None:
     printer.print_string(" ")
     printer.print_region(op.regions[0], print_entry_block_args=False)
     printer.print_op_attributes(op.attributes)
-
-

@@ -52,7 +52,9 @@ class LawType(ParametrizedAttribute, TypeAttribute):
     def verify(self) -> None:
         rank = len(self.value.get_shape())
         if not 0 <= self.event_rank.data <= rank:
-            raise VerifyException(f"{self.value} has {rank} axes, not {self.event_rank.data} for an event")
+            raise VerifyException(
+                f"{self.value} has {rank} axes, not {self.event_rank.data} for an event"
+            )
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

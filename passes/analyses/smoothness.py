@@ -8,12 +8,13 @@ is conservative: what has no rule is discontinuous.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import SymbolTable
 
 from relbo_ir.dialects import dist, estim, lax, prob
@@ -136,20 +137,56 @@ _WORDS = {
 }
 
 
-class SmoothnessOf:
-    """Facts about every value of an expectation as a function of one draw."""
+class Order:
+    """The ops of a block in order, and the place of each op (of its outermost one, if nested)."""
 
-    def __init__(self, draw: prob.SampleOp, signs: Signs):
+    def __init__(self, block: Block):
+        self.ops = tuple(block.ops)
+        self._places = {op: k for k, op in enumerate(self.ops)}
+
+    def place(self, op: Operation) -> int | None:
+        """Where the op, or the op of the block that it is nested in, stands; None outside."""
+        outer: Operation | None = op
+        while outer is not None:
+            if outer in self._places:
+                return self._places[outer]
+            outer = outer.parent_op()
+        return None
+
+
+class SmoothnessOf:
+    """
+    Facts about every value of an expectation as a function of one draw.
+
+    Visits what the draw reaches and nothing else, in the block's order, so that the cost of a
+    choice is that of its own descendants.
+    """
+
+    def __init__(self, draw: prob.SampleOp, signs: Signs, order: Order):
         self.signs = signs
-        self._facts: dict[SSAValue, Fact] = {draw.value: SMOOTH}
+        self._facts: dict[SSAValue, Fact] = {}
         self.failures: list[Fact] = []
-        block = draw.parent_block()
-        if block is None:
-            raise ValueError("a choice outside of a block has no smoothness")
-        op = draw.next_op
-        while op is not None:
-            self._visit(op)
-            op = op.next_op
+        self._order = order
+        self._waiting: list[int] = []
+        self._queued: set[int] = set()
+        self._record(draw.value, SMOOTH)
+        while self._waiting:
+            self._visit(order.ops[heapq.heappop(self._waiting)])
+
+    def _record(self, value: SSAValue, fact: Fact) -> None:
+        """Notes a fact and queues the ops of the block that read the value."""
+        self._facts[value] = fact
+        if fact.level is Smoothness.CONSTANT:
+            return
+        for use in value.uses:
+            if isinstance(use.operation, (prob.YieldOp, prob.YieldValueOp)):
+                if fact.level is Smoothness.DISCONTINUOUS:
+                    self.failures.append(fact)
+                continue
+            place = self._order.place(use.operation)
+            if place is not None and place not in self._queued:
+                self._queued.add(place)
+                heapq.heappush(self._waiting, place)
 
     def of(self, value: SSAValue) -> Fact:
         """How the value depends on the draw."""
@@ -164,10 +201,8 @@ class SmoothnessOf:
         if not touched:
             return
         fact = self._rule(op, facts)
-        if isinstance(op, (prob.YieldOp, prob.YieldValueOp)):
-            self.failures.extend(f for f in facts if f.level is Smoothness.DISCONTINUOUS)
         for result in op.results:
-            self._facts[result] = fact
+            self._record(result, fact)
 
     def _rule(self, op: Operation, facts: list[Fact]) -> Fact:
         worst = max(facts, key=lambda f: f.level, default=CONSTANT)
@@ -192,7 +227,7 @@ class SmoothnessOf:
                 return worst
             case dist.OpaqueOp():
                 return _broken(op, "read by a law without declared smoothness")
-            case estim.ScoreOp() | prob.YieldOp() | prob.YieldValueOp():
+            case estim.ScoreOp():
                 return worst
             case lax.IntegerPowOp() if op.exponent.value.data >= 0:
                 return worst

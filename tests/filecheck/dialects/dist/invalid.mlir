@@ -1,0 +1,151 @@
+// RUN: relbo-opt %s --split-input-file --verify-diagnostics --parsing-diagnostics | filecheck %s
+
+// Another law
+%a = "test.op"() : () -> tensor<f32>
+%l = dist.normal %a, %a : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK: dist.normal gives !prob.law<tensor<f32>>, not !prob.law<tensor<8xf32>>
+
+// -----
+
+// Parameters of two float types
+%a = "test.op"() : () -> tensor<f32>
+%b = "test.op"() : () -> tensor<f64>
+%l = dist.normal %a, %b : (tensor<f32>, tensor<f64>) -> !prob.law<tensor<f32>>
+// CHECK: Normal: its parameters differ in their float type
+
+// -----
+
+// Integer parameters
+%a = "test.op"() : () -> tensor<i32>
+%l = dist.poisson %a : (tensor<i32>) -> !prob.law<tensor<i32>>
+// CHECK: tensor<i32> is no tensor of real floats
+
+// -----
+
+// Parameters that do not broadcast
+%a = "test.op"() : () -> tensor<8xf32>
+%b = "test.op"() : () -> tensor<3xf32>
+%l = dist.gamma %a, %b : (tensor<8xf32>, tensor<3xf32>) -> !prob.law<tensor<8xf32>>
+// CHECK: shapes (8,), (3,) do not broadcast
+
+// -----
+
+// A discrete family draws i32
+%a = "test.op"() : () -> tensor<f32>
+%l = dist.bernoulli %a : (tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK: dist.bernoulli gives !prob.law<tensor<i32>>, not !prob.law<tensor<f32>>
+
+// -----
+
+// No axis of categories
+%a = "test.op"() : () -> tensor<f32>
+%l = dist.categorical %a : (tensor<f32>) -> !prob.law<tensor<i32>>
+// CHECK: CategoricalProbs: probs needs an axis of categories
+
+// -----
+
+// Another event rank
+%b = "test.op"() : () -> !prob.law<tensor<8xf32>>
+%l = dist.independent %b {rank = 1 : i64} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
+// CHECK: independent of rank 1 does not make !prob.law<tensor<8xf32>> of !prob.law<tensor<8xf32>>
+
+// -----
+
+// Fewer event axes
+%b = "test.op"() : () -> !prob.law<tensor<8xf32>, event_rank = 1>
+%l = dist.independent %b {rank = -1 : i64} : (!prob.law<tensor<8xf32>, event_rank = 1>) -> !prob.law<tensor<8xf32>>
+// CHECK: independent joins axes, not -1 of them
+
+// -----
+
+// A batch that does not broadcast
+%b = "test.op"() : () -> !prob.law<tensor<8xf32>>
+%l = dist.expand %b {shape = array<i64: 3>} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<3xf32>>
+// CHECK: the batch of !prob.law<tensor<8xf32>> does not broadcast to (3,)
+
+// -----
+
+// Another batch than the shape
+%b = "test.op"() : () -> !prob.law<tensor<f32>>
+%l = dist.expand %b {shape = array<i64: 3>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<8xf32>>
+// CHECK: dist.expand gives !prob.law<tensor<3xf32>>, not !prob.law<tensor<8xf32>>
+
+// -----
+
+// A transform of a discrete law
+%b = "test.op"() : () -> !prob.law<tensor<i32>>
+%l = dist.transformed %b {transform = #dist.transform<exp>} : (!prob.law<tensor<i32>>) -> !prob.law<tensor<i32>>
+// CHECK: a transform takes a continuous law, not !prob.law<tensor<i32>>
+
+// -----
+
+// A transform keeps the law's type
+%b = "test.op"() : () -> !prob.law<tensor<f32>>
+%l = dist.transformed %b {transform = #dist.transform<exp>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<8xf32>>
+// CHECK: dist.transformed gives !prob.law<tensor<f32>>, not !prob.law<tensor<8xf32>>
+
+// -----
+
+// affine takes loc and scale
+%b = "test.op"() : () -> !prob.law<tensor<f32>>
+%a = "test.op"() : () -> tensor<f32>
+%l = dist.transformed %b, %a {transform = #dist.transform<affine>} : (!prob.law<tensor<f32>>, tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK: affine takes 2 arguments
+
+// -----
+
+// exp takes nothing
+%b = "test.op"() : () -> !prob.law<tensor<f32>>
+%a = "test.op"() : () -> tensor<f32>
+%l = dist.transformed %b, %a {transform = #dist.transform<exp>} : (!prob.law<tensor<f32>>, tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK: exp takes 0 arguments
+
+// -----
+
+// Arguments that do not broadcast
+%b = "test.op"() : () -> !prob.law<tensor<f32>>
+%a = "test.op"() : () -> tensor<8xf32>
+%l = dist.transformed %b, %a, %a {transform = #dist.transform<affine>} : (!prob.law<tensor<f32>>, tensor<8xf32>, tensor<8xf32>) -> !prob.law<tensor<f32>>
+// CHECK: tensor<8xf32> is no argument of a transform of tensor<f32>: give the same floats, of a shape that broadcasts
+
+// -----
+
+// Arguments of another type
+%b = "test.op"() : () -> !prob.law<tensor<f32>>
+%a = "test.op"() : () -> tensor<f64>
+%l = dist.transformed %b, %a, %a {transform = #dist.transform<affine>} : (!prob.law<tensor<f32>>, tensor<f64>, tensor<f64>) -> !prob.law<tensor<f32>>
+// CHECK: tensor<f64> is no argument of a transform of tensor<f32>: give the same floats, of a shape that broadcasts
+
+// -----
+
+// No such transform
+%b = "test.op"() : () -> !prob.law<tensor<f32>>
+%l = dist.transformed %b {transform = #dist.transform<cube>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<f32>>
+// CHECK: Expected `exp`, `affine`, `sigmoid`, or `softplus`.
+
+// -----
+
+// Functions that are not there
+%a = "test.op"() : () -> tensor<f32>
+%l = dist.opaque %a sample(@s) log_prob(@d) : (tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK: dist.opaque names @s, which is no func.func
+
+// -----
+
+// A sampler of another type
+%a = "test.op"() : () -> tensor<f32>
+func.func @s(%key: !rng.key, %p: tensor<f32>) -> tensor<f32> {
+  func.return %p : tensor<f32>
+}
+%l = dist.opaque %a sample(@s) log_prob(@s) : (tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK: dist.opaque needs @s : (!rng.key, tensor<f32>) -> tensor<8xf32>, not (!rng.key, tensor<f32>) -> tensor<f32>
+
+// -----
+
+// A density of another type
+%a = "test.op"() : () -> tensor<f32>
+func.func @s(%key: !rng.key, %p: tensor<f32>) -> tensor<f32> {
+  func.return %p : tensor<f32>
+}
+%l = dist.opaque %a sample(@s) log_prob(@s) : (tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK: dist.opaque needs @s : (tensor<f32>, tensor<f32>) -> tensor<f32>, not (!rng.key, tensor<f32>) -> tensor<f32>

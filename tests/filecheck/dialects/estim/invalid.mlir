@@ -1,0 +1,157 @@
+// RUN: relbo-opt %s --split-input-file --verify-diagnostics --parsing-diagnostics | filecheck %s
+
+// A score of integers
+%c = "test.op"() : () -> tensor<i32>
+%r = estim.score %c upstream() {maps = []} : tensor<i32>, ()
+// CHECK: tensor<i32> is no tensor of real floats
+
+// -----
+
+// An upstream of integers
+%c = "test.op"() : () -> tensor<f32>
+%u = "test.op"() : () -> tensor<i32>
+%r = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<i32>)
+// CHECK: tensor<i32> is no tensor of real floats
+
+// -----
+
+// An upstream of another float type
+%c = "test.op"() : () -> tensor<f32>
+%u = "test.op"() : () -> tensor<f64>
+%r = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f64>)
+// CHECK: tensor<f64> and tensor<f32> differ in elements
+
+// -----
+
+// A map for every upstream
+%c = "test.op"() : () -> tensor<f32>
+%u = "test.op"() : () -> tensor<f32>
+%r = estim.score %c upstream(%u) {maps = []} : tensor<f32>, (tensor<f32>)
+// CHECK: 0 maps for 1 upstreams
+
+// -----
+
+// A map for every axis
+%c = "test.op"() : () -> tensor<8xf32>
+%u = "test.op"() : () -> tensor<8xf32>
+%r = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<8xf32>, (tensor<8xf32>)
+// CHECK: () does not map the 1 axes of tensor<8xf32>
+
+// -----
+
+// An axis of another size
+%c = "test.op"() : () -> tensor<8xf32>
+%u = "test.op"() : () -> tensor<3xf32>
+%r = estim.score %c upstream(%u) {maps = [array<i64: 0>]} : tensor<8xf32>, (tensor<3xf32>)
+// CHECK: an axis of size 3 is not axis 0 of tensor<8xf32>
+
+// -----
+
+// Two axes on one
+%c = "test.op"() : () -> tensor<8xf32>
+%u = "test.op"() : () -> tensor<8x8xf32>
+%r = estim.score %c upstream(%u) {maps = [array<i64: 0, 0>]} : tensor<8xf32>, (tensor<8x8xf32>)
+// CHECK: (0, 0) maps two axes to one
+
+// -----
+
+// A map of floats
+%c = "test.op"() : () -> tensor<8xf32>
+%u = "test.op"() : () -> tensor<8xf32>
+%r = estim.score %c upstream(%u) {maps = [array<f32: 0.0>]} : tensor<8xf32>, (tensor<8xf32>)
+// CHECK: Expected attribute i64 but got f32
+
+// -----
+
+// A baseline for one of two
+%c = "test.op"() : () -> tensor<f32>
+%u = "test.op"() : () -> tensor<f32>
+%r = estim.score %c upstream(%u, %u) baselines(%c) {maps = [array<i64>, array<i64>]} : tensor<f32>, (tensor<f32>, tensor<f32>) baselines (tensor<f32>)
+// CHECK: a baseline belongs to one upstream: give none, or one for each
+
+// -----
+
+// A baseline of another shape
+%c = "test.op"() : () -> tensor<f32>
+%u = "test.op"() : () -> tensor<f32>
+%b = "test.op"() : () -> tensor<8xf32>
+%r = estim.score %c upstream(%u) baselines(%b) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>) baselines (tensor<8xf32>)
+// CHECK: a baseline has the type of its addend, tensor<f32>
+
+// -----
+
+// A gradient of another type
+%c = "test.op"() : () -> tensor<f32>
+%h = "test.op"() : () -> tensor<8xf32>
+%r = "estim.attach"(%c, %h) : (tensor<f32>, tensor<8xf32>) -> tensor<f32>
+// CHECK: operand 'gradient_of' at position 1 does not verify:
+// CHECK-NEXT: attribute tensor<f32> expected from variable 'SAME', but got tensor<8xf32>
+
+// -----
+
+// No particle
+%s = "test.op"() : () -> tensor<f32>
+%m = estim.replicate {
+^bb0(%p: tensor<i32>):
+  prob.yield_value %s : tensor<f32>
+} {size = 0 : i64} : tensor<f32>
+// CHECK: estim.replicate needs one particle at least
+
+// -----
+
+// No argument
+%s = "test.op"() : () -> tensor<f32>
+%m = estim.replicate {
+  prob.yield_value %s : tensor<f32>
+} {size = 2 : i64} : tensor<f32>
+// CHECK: estim.replicate's region has one argument, the particle: an integer of rank 0
+
+// -----
+
+// A particle that is no integer
+%s = "test.op"() : () -> tensor<f32>
+%m = estim.replicate {
+^bb0(%p: tensor<f32>):
+  prob.yield_value %s : tensor<f32>
+} {size = 2 : i64} : tensor<f32>
+// CHECK: estim.replicate's region has one argument, the particle: an integer of rank 0
+
+// -----
+
+// Another value
+%s = "test.op"() : () -> tensor<8xf32>
+%m = estim.replicate {
+^bb0(%p: tensor<i32>):
+  prob.yield_value %s : tensor<8xf32>
+} {size = 2 : i64} : tensor<f32>
+// CHECK: estim.replicate yields one value, of tensor<f32>
+
+// -----
+
+// No value
+%s = "test.op"() : () -> tensor<f32>
+%m = estim.replicate {
+^bb0(%p: tensor<i32>):
+  "test.termop"() : () -> ()
+} {size = 2 : i64} : tensor<f32>
+// CHECK: estim.replicate must end in prob.yield_value
+
+// -----
+
+// A derivative with respect to an integer
+%x = "test.op"() : () -> tensor<i32>
+%s = "test.op"() : () -> tensor<f32>
+%v, %d = estim.value_and_grad (%x_ = %x) : (tensor<i32>) -> (tensor<f32>, tensor<i32>) {
+  prob.yield_value %s : tensor<f32>
+}
+// CHECK: operand 'operand_values' at position 0 does not verify:
+// CHECK-NEXT: tensor<i32> is no tensor of real floats
+
+// -----
+
+// A derivative of another type
+%x = "test.op"() : () -> tensor<f32>
+%v, %d = estim.value_and_grad (%x_ = %x) : (tensor<f32>) -> (tensor<f32>, tensor<8xf32>) {
+  prob.yield_value %x_ : tensor<f32>
+}
+// CHECK: estim.value_and_grad: gradients and operands differ in type

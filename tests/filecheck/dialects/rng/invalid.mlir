@@ -1,0 +1,106 @@
+// RUN: relbo-opt %s --split-input-file --verify-diagnostics --parsing-diagnostics | filecheck %s
+
+// Two names of one hash
+%key = "test.op"() : () -> !rng.key
+%k = rng.site_keys %key {sites = [#prob.name"a", #prob.name"a"]} : tensor<2x!rng.key>
+// CHECK: two of the sites ['a', 'a'] have one hash; rename one of them
+
+// -----
+
+// A key for every site
+%key = "test.op"() : () -> !rng.key
+%k = rng.site_keys %key {sites = [#prob.name"a"]} : tensor<2x!rng.key>
+// CHECK: rng.site_keys of 1 sites gives tensor<1x!rng.key>, not tensor<2x!rng.key>
+
+// -----
+
+// A key that is none
+%key = "test.op"() : () -> tensor<f32>
+%k = "rng.site_key"(%key) <{site = #prob.name"a"}> : (tensor<f32>) -> !rng.key
+// CHECK: operand 'key' at position 0 does not verify:
+// CHECK-NEXT: tensor<f32> should be of base attribute rng.key
+
+// -----
+
+// A particle is one integer
+%key = "test.op"() : () -> !rng.key
+%p = "test.op"() : () -> tensor<2xi32>
+%k = rng.particle_key %key, %p : tensor<2xi32>
+// CHECK: a particle is an integer of rank 0, not tensor<2xi32>
+
+// -----
+
+// and no float
+%key = "test.op"() : () -> !rng.key
+%p = "test.op"() : () -> tensor<f32>
+%k = rng.particle_key %key, %p : tensor<f32>
+// CHECK: tensor<f32> is no tensor of integers or booleans
+
+// -----
+
+// A draw from no keys
+%k = "test.op"() : () -> tensor<8xf32>
+%e = rng.normal %k : tensor<8xf32> -> tensor<8xf32>
+// CHECK: rng.normal takes a vector of keys, not tensor<8xf32>
+
+// -----
+
+// A row for every key
+%k = "test.op"() : () -> tensor<2x!rng.key>
+%e = rng.uniform %k : tensor<2x!rng.key> -> tensor<3x8xf32>
+// CHECK: rng.uniform: tensor<2x!rng.key> and tensor<3x8xf32> differ in their first axis
+
+// -----
+
+// Noise of integers
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%e = rng.cauchy %k : tensor<1x!rng.key> -> tensor<1xi32>
+// CHECK: tensor<1xi32> is no tensor of real floats
+
+// -----
+
+// Two keys for draws with parameters
+%k = "test.op"() : () -> tensor<2x!rng.key>
+%a = "test.op"() : () -> tensor<f32>
+%e = rng.log_gamma %k, %a : tensor<2x!rng.key>, tensor<f32> -> tensor<2xf32>
+// CHECK: rng.log_gamma takes one key, not tensor<2x!rng.key>
+
+// -----
+
+// A draw of another shape
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%a = "test.op"() : () -> tensor<8xf32>
+%e = rng.wald %k, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1xf32>
+// CHECK: rng.wald gives tensor<1x8xf32>, not tensor<1xf32>
+
+// -----
+
+// A draw of another float type
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%a = "test.op"() : () -> tensor<f32>
+%e = rng.log_gamma %k, %a : tensor<1x!rng.key>, tensor<f32> -> tensor<1xf64>
+// CHECK: rng.log_gamma of f32 draws f32, not f64
+
+// -----
+
+// Counts are integers
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%a = "test.op"() : () -> tensor<f32>
+%e = rng.poisson %k, %a : tensor<1x!rng.key>, tensor<f32> -> tensor<1xf32>
+// CHECK: tensor<1xf32> is no tensor of integers or booleans
+
+// -----
+
+// Integer weights
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%a = "test.op"() : () -> tensor<3xi32>
+%e = rng.categorical %k, %a : tensor<1x!rng.key>, tensor<3xi32> -> tensor<1xi32>
+// CHECK: tensor<3xi32> is no tensor of real floats
+
+// -----
+
+// No axis of categories
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%a = "test.op"() : () -> tensor<f32>
+%e = rng.categorical %k, %a : tensor<1x!rng.key>, tensor<f32> -> tensor<1xi32>
+// CHECK: rng.categorical: the weights need an axis of categories

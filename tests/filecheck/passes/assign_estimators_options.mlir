@@ -1,0 +1,56 @@
+// RUN: relbo-opt %s --split-input-file --verify-diagnostics -p 'relbo-assign-estimators{score=z}' | filecheck %s
+
+// The options name choices by patterns.
+
+// `score` names z.
+prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #prob.constraint<"real">>}) -> (tensor<f32>, tensor<f32>) {
+  %one = lax.constant "1.0" : tensor<f32>
+  %v, %d = prob.gradient (%m_ = %m) : (tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+    %e = prob.expectation {
+      %q = dist.normal %m_, %one : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+      %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
+      %w = prob.sample "w" from %q : !prob.law<tensor<f32>>
+      %c = lax.square %z : tensor<f32>
+      prob.yield "c" %c : tensor<f32>
+    } : tensor<f32>
+    prob.yield_value %e : tensor<f32>
+  }
+  prob.return %v, %d : tensor<f32>, tensor<f32>
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #prob.constraint<"real">>}) -> (tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:     %one = lax.constant "1.0" : tensor<f32>
+// CHECK-NEXT:     %v, %d = prob.gradient (%m_ = %m) : (tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:       %e = prob.expectation {
+// CHECK-NEXT:         %q = dist.normal %m_, %one : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK-NEXT:         %z = prob.sample "z" from %q {plan = #prob.how<score>} : !prob.law<tensor<f32>>
+// CHECK-NEXT:         %w = prob.sample "w" from %q {plan = #prob.how<pathwise>} : !prob.law<tensor<f32>>
+// CHECK-NEXT:         %c = lax.square %z : tensor<f32>
+// CHECK-NEXT:         prob.yield "c" %c : tensor<f32>
+// CHECK-NEXT:       } : tensor<f32>
+// CHECK-NEXT:       prob.yield_value %e : tensor<f32>
+// CHECK-NEXT:     }
+// CHECK-NEXT:     prob.return %v, %d : tensor<f32>, tensor<f32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }
+
+// -----
+
+// A pattern that matches nothing is an error.
+prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #prob.constraint<"real">>}) -> (tensor<f32>, tensor<f32>) {
+  %one = lax.constant "1.0" : tensor<f32>
+  %v, %d = prob.gradient (%m_ = %m) : (tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+    %e = prob.expectation {
+      %q = dist.normal %m_, %one : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
+      %z = prob.sample "x" from %q : !prob.law<tensor<f32>>
+      %c = lax.square %z : tensor<f32>
+      prob.yield "c" %c : tensor<f32>
+    } : tensor<f32>
+    prob.yield_value %e : tensor<f32>
+  }
+  prob.return %v, %d : tensor<f32>, tensor<f32>
+}
+
+// CHECK:      the option score='z' matches no choice (there are: x)
+// CHECK-NEXT:   remedy: name a choice of the program, or a pattern such as z*

@@ -1,0 +1,59 @@
+// RUN: relbo-opt %s --split-input-file --verify-diagnostics -p relbo-canonicalize | filecheck %s
+
+// Equations; what is dead goes.
+
+// Each pattern once, and what is left alone: x + 0 is not x for x = −0, a draw is not `Pure`.
+func.func @equations(%x: tensor<3xf32>, %u: tensor<f32>, %q: !prob.law<tensor<f32>>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
+  %one = lax.constant "1.0" : tensor<3xf32>
+  %zero = lax.constant "0.0" : tensor<3xf32>
+  %n = lax.neg %x : tensor<3xf32>
+  %nn = lax.neg %n : tensor<3xf32>
+  %m = lax.mul %one, %nn : tensor<3xf32>
+  %q1 = lax.div %m, %one : tensor<3xf32>
+  %e = lax.exp %x : tensor<3xf32>
+  %le = lax.log %e : tensor<3xf32>
+  %b = lax.broadcast_in_dim %x {dimensions = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
+  %r = lax.reshape %b : (tensor<3xf32>) -> tensor<3xf32>
+  %c = lax.convert %r : (tensor<3xf32>) -> tensor<3xf32>
+  %s = lax.reduce_sum %c {axes = array<i64>} : (tensor<3xf32>) -> tensor<3xf32>
+  %kept = lax.add %x, %zero : tensor<3xf32>
+  %i = lax.div %one, %x : tensor<3xf32>
+  %dead = lax.sin %x : tensor<3xf32>
+  %draw = prob.sample "z" from %q : !prob.law<tensor<f32>>
+  func.return %q1, %le, %s, %kept, %i : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   func.func @equations(%x: tensor<3xf32>, %u: tensor<f32>, %q: !prob.law<tensor<f32>>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
+// CHECK-NEXT:     %one = lax.constant "1.0" : tensor<3xf32>
+// CHECK-NEXT:     %zero = lax.constant "0.0" : tensor<3xf32>
+// CHECK-NEXT:     %kept = lax.add %x, %zero : tensor<3xf32>
+// CHECK-NEXT:     %i = lax.div %one, %x : tensor<3xf32>
+// CHECK-NEXT:     %draw = prob.sample "z" from %q : !prob.law<tensor<f32>>
+// CHECK-NEXT:     func.return %x, %x, %x, %kept, %i : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }
+
+// -----
+
+// Nested scores merge, with baselines they do not; nested expansions merge.
+func.func @weights(%c: tensor<f32>, %u: tensor<f32>, %v: tensor<2xf32>, %l: !prob.law<tensor<f32>>, %y: tensor<3x2xf32>) -> (tensor<f32>, tensor<f32>, tensor<3x2xf32>) {
+  %s = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
+  %t = estim.score %s upstream(%v) {maps = [array<i64: -1>]} : tensor<f32>, (tensor<2xf32>)
+  %b = estim.score %s upstream(%u) baselines(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>) baselines (tensor<f32>)
+  %x1 = dist.expand %l {shape = array<i64: 2>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<2xf32>>
+  %x2 = dist.expand %x1 {shape = array<i64: 3, 2>} : (!prob.law<tensor<2xf32>>) -> !prob.law<tensor<3x2xf32>>
+  %d = prob.log_density %x2 at %y : !prob.law<tensor<3x2xf32>>, tensor<3x2xf32> -> tensor<3x2xf32>
+  func.return %t, %b, %d : tensor<f32>, tensor<f32>, tensor<3x2xf32>
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   func.func @weights(%c: tensor<f32>, %u: tensor<f32>, %v: tensor<2xf32>, %l: !prob.law<tensor<f32>>, %y: tensor<3x2xf32>) -> (tensor<f32>, tensor<f32>, tensor<3x2xf32>) {
+// CHECK-NEXT:     %s = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
+// CHECK-NEXT:     %t = estim.score %c upstream(%u, %v) {maps = [array<i64>, array<i64: -1>]} : tensor<f32>, (tensor<f32>, tensor<2xf32>)
+// CHECK-NEXT:     %b = estim.score %s upstream(%u) baselines(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>) baselines(tensor<f32>)
+// CHECK-NEXT:     %x2 = dist.expand %l {shape = array<i64: 3, 2>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<3x2xf32>>
+// CHECK-NEXT:     %d = prob.log_density %x2 at %y : !prob.law<tensor<3x2xf32>>, tensor<3x2xf32> -> tensor<3x2xf32>
+// CHECK-NEXT:     func.return %t, %b, %d : tensor<f32>, tensor<f32>, tensor<3x2xf32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }
