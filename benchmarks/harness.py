@@ -104,19 +104,21 @@ def _take_turns(
 
 def ratio(samples: Samples, numerator: str, denominator: str) -> Ratio:
     """
-    The ratio of medians. The bootstrap draws builds, then rounds in them; a round is drawn whole,
-    as its contestants share the machine's noise.
+    The ratio of medians of a build, and of the builds' ratios the median: what is slow between
+    builds cancels. The bootstrap draws builds, then rounds in them; a round is drawn whole, as its
+    contestants share the machine's noise.
     """
     top, bottom = samples[numerator], samples[denominator]
     builds, rounds = top.shape
     random = np.random.default_rng(0)
     rows = random.integers(0, builds, (_RESAMPLES, builds, 1))
     columns = random.integers(0, rounds, (_RESAMPLES, builds, rounds))
-    many = np.median(top[rows, columns], axis=(1, 2)) / np.median(
-        bottom[rows, columns], axis=(1, 2)
-    )
-    low, high = np.quantile(many, [0.05, 0.95])
-    return Ratio(float(np.median(top) / np.median(bottom)), float(low), float(high))
+    low, high = np.quantile(_ratios(top[rows, columns], bottom[rows, columns]), [0.05, 0.95])
+    return Ratio(float(_ratios(top, bottom)), float(low), float(high))
+
+
+def _ratios(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.median(np.median(top, axis=-1) / np.median(bottom, axis=-1), axis=-1))
 
 
 def spread(control: Ratio) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from numpyro.distributions import constraints
 from numpyro.distributions.transforms import biject_to
 
@@ -52,7 +53,7 @@ def constraint_attr(constraint: Any, parameter: str) -> ConstraintAttr:
     for name, fields in _BOUNDED.items():
         if type(constraint) is getattr(constraints, name):
             given = [getattr(constraint, field) for field in fields]
-            bounds = [np.zeros(0) if isinstance(b, jax.core.Tracer) else np.asarray(b) for b in given]
+            bounds = [np.zeros(0) if isinstance(b, Tracer) else np.asarray(b) for b in given]
             if any(b.size != 1 for b in bounds):
                 raise UnsupportedError(
                     f'parameter "{parameter}" has bounds that are arrays',

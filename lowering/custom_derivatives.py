@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.core
 import numpy as np
 from jax.extend import core
 from xdsl.ir import SSAValue
@@ -122,8 +123,29 @@ def _check_types(equation: Any) -> None:
         )
 
 
-_DEPTH = 32
-"""Rules inside rules; a derivative of every order of a family of functions has no end."""
+_DEPTH = 6
+"""
+Rules inside rules. A family of functions where each rule calls the next one (a Bessel function and
+its orders) has no end; derivatives of a higher order than this are NaN there, never wrong.
+"""
+
+
+def _unknown(equation: Any, kind: str) -> core.ClosedJaxpr:
+    """A rule whose derivative is NaN: linear in the tangents, else JAX transposes it to zero."""
+    avals = [var.aval for var in equation.invars]
+    floats = [aval for aval in avals if _is_float(aval)]
+    outs = [var.aval for var in equation.outvars]
+    body = core.jaxpr_as_fun(equation.params["call_jaxpr"])
+
+    def rule(*args: Any) -> list[Any]:
+        if kind == "vjp":
+            return [jax.numpy.full(aval.shape, np.nan, aval.dtype) for aval in floats]
+        total = sum((jax.numpy.sum(t) for t in args[len(avals) :]), start=jax.numpy.zeros(()))
+        dots = [jax.numpy.full(v.shape, np.nan, v.dtype) * total.astype(v.dtype) for v in outs]
+        return [*body(*args[: len(avals)]), *dots]
+
+    given = floats if kind == "jvp" else outs
+    return jax.make_jaxpr(rule)(*[_struct(aval) for aval in (*avals, *given)])
 
 
 def _store(importer: Importer, equation: Any, rule: core.ClosedJaxpr, kind: str) -> tuple[str, str]:
@@ -132,11 +154,8 @@ def _store(importer: Importer, equation: Any, rule: core.ClosedJaxpr, kind: str)
     key = f"{kind} {fingerprint(body)} {fingerprint(rule)}"
     if key in functions.pending:
         return functions.pending[key]
-    if len(functions.pending) == _DEPTH:
-        raise UnsupportedError(
-            f"the rules of custom derivatives call {_DEPTH} different functions, one inside the other",
-            "give a derivative rule that ends: use functions that JAX differentiates in it",
-        )
+    if len(functions.pending) >= _DEPTH:
+        rule = _unknown(equation, kind)
     name, rule_name = functions.reserve("custom"), functions.reserve(f"custom_{kind}")
     functions.pending[key] = (name, rule_name)
     try:
@@ -159,7 +178,8 @@ def fingerprint(closed: core.ClosedJaxpr) -> str:
 
     def atom(value: Any) -> str:
         if isinstance(value, core.Literal):
-            return f"{value.aval} {_bits(np.asarray(value.val, value.aval.dtype))}"
+            aval: Any = value.aval
+            return f"{aval} {_bits(np.asarray(value.val, aval.dtype))}"
         return f"{numbers.setdefault(value, len(numbers))}"
 
     def custom(equation: Any) -> bool:
@@ -172,9 +192,10 @@ def fingerprint(closed: core.ClosedJaxpr) -> str:
             return fingerprint(core.ClosedJaxpr(value, ()))
         if isinstance(value, (tuple, list)):
             return f"({', '.join(parameter(v) for v in value)})"
-        return "" if callable(value) and not isinstance(value, type) else _ADDRESS.sub("", repr(value))
+        function = callable(value) and not isinstance(value, type)
+        return "" if function else _ADDRESS.sub("", repr(value))
 
-    jaxpr = closed.jaxpr
+    jaxpr: Any = closed.jaxpr
     constants = [_bits(value) for value in closed.consts]
     lines = [f"{constants} {[f'{atom(v)}: {v.aval}' for v in (*jaxpr.constvars, *jaxpr.invars)]}"]
     for equation in jaxpr.eqns:

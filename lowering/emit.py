@@ -123,7 +123,7 @@ class ModuleEmitter:
         """An expression for a function of the module as a closed jaxpr."""
         function = self._lookup(symbol)
         structs = [struct(t) for t in function.function_type.inputs.data]
-        if any(jax.dtypes.issubdtype(s.dtype, jax.dtypes.extended) for s in structs):
+        if any(jnp.issubdtype(s.dtype, jax.dtypes.extended) for s in structs):
             raise UnsupportedError(
                 f"the function {symbol!r}, a parameter of a JAX primitive, takes random keys",
                 "replace the JAX function that uses the primitive",

@@ -417,6 +417,8 @@ _PUBLIC = {
     "random_wrap": "random.wrap_key_data",
     "random_unwrap": "random.key_data",
     "tile": "lax.tile",
+    "split": "lax.split",
+    "unstack": "jnp.unstack",
     "lu_pivots_to_permutation": "lax.linalg.lu_pivots_to_permutation",
 }
 """Primitives that are bound by a public function: no public primitive, or a jaxpr parameter."""
@@ -490,15 +492,21 @@ def _optimization_barrier(em: FunctionEmitter, op: lax.BindOp) -> str:
     return f"lax.optimization_barrier({_tuple([em.name(v) for v in op.arguments])})"
 
 
+def _stack_keys(em: FunctionEmitter, op: lax.BindOp) -> str:
+    axis = _parameter(op, "axis", IntegerAttr).value.data
+    return f"jnp.stack({em.list_of(op.arguments)}, {axis})"
+
+
 _BINDERS: dict[str, Callable[[FunctionEmitter, lax.BindOp], str]] = {
     "random_seed": _random_seed,
+    "stack": _stack_keys,
     "platform_index": _platform_index,
     "optimization_barrier": _optimization_barrier,
     "custom_linear_solve": _linear_solve,
 }
 
 
-_PARAMETER_FREE = {
+_PARAMETER_FREE: dict[type[Operation], str] = {
     rng.NormalNoiseOp: "normal",
     rng.UniformNoiseOp: "uniform",
     rng.CauchyNoiseOp: "cauchy",

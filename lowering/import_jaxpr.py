@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.core
 import numpy as np
 from jax.extend import core, source_info_util
 from jax.extend.core import primitives
@@ -144,9 +145,10 @@ class Importer:
         rule = import_rules.RULES.get(name)
         if rule is not None and import_rules.takes(equation, operands):
             built = rule(self, equation, operands)
+            if isinstance(built, Operation):
+                return self.insert(built, location).results
             if built is not None:
-                op = self.insert(built, location) if isinstance(built, Operation) else None
-                return op.results if op is not None else built
+                return built
         return self.insert(self.bind(equation, operands), location).results
 
     def misplaced(self, equation: Any) -> UnsupportedError:

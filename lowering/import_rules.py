@@ -34,8 +34,10 @@ _ELEMENTWISE = {name: name for name in lax.ELEMENTWISE} | {
     "copy_p": "copy",
     "add_any": "add",
 }
-_OURS_ALONE = {"softplus", "logaddexp", "xlogy", "xlog1py", "betaln", "round_half_even"}
-_OURS_ALONE |= {"round_half_away", "logical_not", "logical_and", "logical_or", "logical_xor"}
+_OURS_ALONE = {
+    *("softplus", "logaddexp", "xlogy", "xlog1py", "betaln", "round_half_even", "round_half_away"),
+    *("logical_not", "logical_and", "logical_or", "logical_xor"),
+}
 
 
 def known(params: dict[str, Any], *names: str) -> bool:
@@ -83,7 +85,7 @@ def takes(equation: Any, operands: Sequence[SSAValue]) -> bool:
     return equation.primitive.name in _ANY_TYPE or not (
         any(isinstance(v.type, KeyType) for v in operands)
         or any(
-            var.aval.shape == () and jax.dtypes.issubdtype(var.aval.dtype, jax.dtypes.prng_key)
+            var.aval.shape == () and jax.numpy.issubdtype(var.aval.dtype, jax.dtypes.prng_key)
             for var in equation.outvars
         )
     )

@@ -54,7 +54,7 @@ class LawSpec:
 
 def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     """Splits a NumPyro distribution into its static description and its arrays."""
-    if not isinstance(law, nd.Distribution):
+    if not issubclass(type(law), nd.Distribution):
         raise ModelError(
             f"{type(law).__name__} is not a distribution",
             "give a distribution of numpyro.distributions or relbo_ir.distributions",
@@ -114,6 +114,8 @@ def _transformed(law: Any, site: str) -> tuple[LawSpec, list[Any]] | None:
 def _opaque(law: Any) -> tuple[LawSpec, list[Any]]:
     leaves, tree = jax.tree.flatten(law)
     dtype = jax.eval_shape(lambda: law.sample(jax.random.key(0))).dtype
+    if jnp.issubdtype(dtype, jnp.integer):
+        dtype = jnp.int32  # in every precision, as of the families
     event = len(law.event_shape)
     static = (tree, (*law.batch_shape, *law.event_shape), jnp.dtype(dtype).name, event)
     return LawSpec("opaque", static, None, len(leaves)), [jnp.asarray(leaf) for leaf in leaves]
@@ -149,7 +151,7 @@ def _opaque_op(spec: LawSpec, arrays: list[SSAValue], importer: Importer) -> dis
     structs = [struct(value.type) for value in arrays]
 
     def sample(key: Any, *leaves: Any) -> Any:
-        return jax.tree.unflatten(tree, leaves).sample(key)
+        return jax.tree.unflatten(tree, leaves).sample(key).astype(dtype)
 
     def log_prob(value: Any, *leaves: Any) -> Any:
         return jax.tree.unflatten(tree, leaves).log_prob(value)

@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as nd
+from jax.core import Tracer
 from numpyro import handlers
+from numpyro.distributions.distribution import validation_enabled
 from numpyro.primitives import (
     _PYRO_STACK,  # pyright: ignore[reportPrivateUsage]  # there is no public way to ask
     Messenger,
@@ -127,7 +129,9 @@ class SiteTracer(Messenger):
         if guide is not None:
             guide_spec, extra = self._in_place(guide, law, name, line)
             arrays = [*arrays, *extra]
-        out = jax.ShapeDtypeStruct((*law.batch_shape, *law.event_shape), _draw_dtype(law, arrays))
+        out = jax.ShapeDtypeStruct(
+            (*law.batch_shape, *law.event_shape), _draw_dtype(law, spec, arrays)
+        )
         msg["value"] = sites.SAMPLE.bind(
             *arrays,
             name=name,
@@ -215,7 +219,7 @@ def _placed(make: Callable[[], _Made], site: str, line: str) -> _Made:
 
 def _check_observed(value: Any, site: str, line: str) -> None:
     """Refuses NaN in an observation that is no argument of the model."""
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         return
     array = np.asarray(value)
     if np.issubdtype(array.dtype, np.floating) and np.isnan(array).any():
@@ -253,10 +257,11 @@ def _factor(law: Any) -> Any:
     return jnp.broadcast_to(jnp.asarray(base.log_factor), law.batch_shape)
 
 
-def _draw_dtype(law: Any, arrays: list[Any]) -> Any:
-    support = law.support
-    while type(support) is nd.constraints.independent:
-        support = support.base_constraint
+def _draw_dtype(law: Any, spec: LawSpec, arrays: list[Any]) -> Any:
+    while spec.base is not None:
+        spec = spec.base
+    if spec.kind == "opaque":
+        return jnp.dtype(spec.static[2])
     if law.is_discrete:
         return jnp.int32
     floats = [a.dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
@@ -271,7 +276,7 @@ def run_under(tracer: SiteTracer, function: Callable[..., Any], args: Any, kwarg
     code is raised as it is.
     """
     try:
-        with nd.distribution.validation_enabled(False), tracer:
+        with validation_enabled(False), tracer:
             function(*args, **kwargs)
     except (ValueError, TypeError, AssertionError, NotImplementedError) as error:
         origin = sites.origin_of(error)

@@ -52,11 +52,13 @@ def encode(value: Any, function: Callable[[core.ClosedJaxpr], str]) -> Attribute
         return NoneType()
     if isinstance(value, bool):
         return BoolAttr.from_bool(value)
-    cls = type(value)
+    cls: Any = type(value)
     known = _CLASSES.get(cls.__name__) is cls
-    if isinstance(value, enum.Enum) and known:
+    if issubclass(cls, enum.Enum):
+        if not known:
+            raise CannotHold(f"a member of the enumeration {cls.__name__}")
         return _tagged("enum", f"{cls.__name__}.{value.name}")
-    if isinstance(value, (int, np.integer)) and not isinstance(value, enum.Enum):
+    if isinstance(value, (int, np.integer)):
         if not -(2**63) <= int(value) < 2**63:
             raise CannotHold(f"{value}, more than 64 bits")
         return IntegerAttr(int(value), i64)
@@ -75,7 +77,8 @@ def encode(value: Any, function: Callable[[core.ClosedJaxpr], str]) -> Attribute
     if cls.__name__ == "PRNGImpl":  # of the default kind: the keys' types are checked
         return StringAttr(value.name)
     if cls in (tuple, list):
-        return ArrayAttr([encode(v, function) for v in value])
+        items: Any = value
+        return ArrayAttr([encode(v, function) for v in items])
     if isinstance(value, core.ClosedJaxpr):
         return SymbolRefAttr(function(value))
     raise CannotHold(f"a parameter of type {type(value).__name__}")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import jax
 import numpyro
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching
 
@@ -34,11 +35,11 @@ for _primitive in (OBSERVE, FACTOR, DETERMINISTIC):
 
 
 def _out(*_args: Any, out: Any, **_params: Any) -> Any:
-    return jax.core.ShapedArray(out.shape, out.dtype)
+    return ShapedArray(out.shape, out.dtype)
 
 
 def _same(init: Any, **_params: Any) -> Any:
-    return jax.core.ShapedArray(init.shape, init.dtype)
+    return ShapedArray(init.shape, init.dtype)
 
 
 def _nothing(*_args: Any, **_params: Any) -> list[Any]:
@@ -168,7 +169,11 @@ def origin_of(error: BaseException) -> Origin:
         elif raiser in ("numpyro", "jax"):
             callee = callee or raiser
             name = frame.f_locals.get("name")
-            if raiser == "numpyro" and frame.f_code.co_name in _SITE_MAKERS and isinstance(name, str):
+            if (
+                raiser == "numpyro"
+                and frame.f_code.co_name in _SITE_MAKERS
+                and isinstance(name, str)
+            ):
                 site = name
     return Origin(line, callee, raiser, site)
 

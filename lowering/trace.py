@@ -107,6 +107,7 @@ def trace_function(
     fit; UnsupportedError for what the compiler cannot hold.
     """
 
+    _check_arguments(name, function, call)
     lines: dict[str, str] = {}
 
     def run(key: Any, *leaves: Any) -> None:
@@ -134,6 +135,24 @@ def trace_function(
     op = prob.FuncOp(name, Region(block), roles)
     functions.module.body.block.add_op(op)
     return Traced(name, list(closed.consts), _initial_values(closed), writer.parameters)
+
+
+def _check_arguments(name: str, function: Callable[..., Any], call: Call) -> None:
+    """Refuses a call that the function's signature does not take."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    args, kwargs = call.rebuild(call.leaves)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        code = getattr(function, "__code__", None)
+        raise ModelError(
+            f"the {name} does not take these arguments: {error}",
+            "pass what model and guide both take; a guide takes the model's arguments",
+            line=sites.spoken_line(code.co_filename, code.co_firstlineno) if code else None,
+        ) from error
 
 
 def _check_complete(closed: core.ClosedJaxpr, lines: Mapping[str, str]) -> None:

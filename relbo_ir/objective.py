@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute
 
@@ -76,7 +77,7 @@ def check_data(names: tuple[str, ...], leaves: tuple[Any, ...]) -> None:
                 f'the data "{name}" is an array of {leaf.dtype}',
                 "pass numbers; pass text and objects as Python values, which are static",
             )
-        if isinstance(leaf, jax.core.Tracer) or not np.issubdtype(leaf.dtype, np.floating):
+        if isinstance(leaf, Tracer) or not np.issubdtype(leaf.dtype, np.floating):
             continue
         bad = np.argwhere(np.isnan(np.asarray(leaf)))
         if len(bad):
@@ -277,9 +278,7 @@ class Objective:
 
     def jaxpr(self) -> Any:
         """The jaxpr of value and gradient."""
-        params = {
-            name: jax.ShapeDtypeStruct(s.shape, s.dtype) for name, s in self._structs.items()
-        }
+        params = {name: jax.ShapeDtypeStruct(s.shape, s.dtype) for name, s in self._structs.items()}
         key = jax.eval_shape(lambda: jax.random.key(0))
         return jax.make_jaxpr(self._executable.plain)(params, key, self.data)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -18,29 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import pytest
+from helpers.languages import LANGUAGES
 from numpyro import handlers
 
 import relbo_ir as rb
 from relbo_ir import distributions as dist
 from relbo_ir.dialects.errors import ModelError, PassError, RelboError, UnsupportedError
 
-NATIVE = SimpleNamespace(
-    sample=rb.sample,
-    observe=rb.observe,
-    param=rb.param,
-    plate=rb.plate,
-    factor=rb.factor,
-    deterministic=rb.deterministic,
-)
-NUMPYRO = SimpleNamespace(
-    sample=numpyro.sample,
-    observe=numpyro.sample,  # its third argument is the observed value
-    param=numpyro.param,
-    plate=numpyro.plate,
-    factor=numpyro.factor,
-    deterministic=numpyro.deterministic,
-)
-LANGUAGES = {"native": NATIVE, "numpyro": NUMPYRO}
 SCAN = "write the loop over sites as a plate"
 STATIC = "pass what decides structure as a Python value"
 
@@ -496,6 +479,14 @@ def data_that_were_not_prepared(pp: Any) -> None:
     objective.value(objective.init(), 0, (jnp.zeros(4),))
 
 
+@refused(ModelError, "the guide does not take these arguments", "the model's arguments")
+def a_guide_of_other_arguments(pp: Any) -> None:
+    def guide() -> None:  # here
+        pp.sample("z", dist.Normal(0.0, 1.0))
+
+    rb.ELBO(lambda x: pp.sample("z", dist.Normal(x, 1.0)), guide).compile(np.float32(0.0))
+
+
 # Python on traced values
 
 
@@ -739,8 +730,10 @@ def a_numpyro_scan(pp: Any) -> None:
 
 @refused(UnsupportedError, "the NumPyro message 'mutable'", "without it", "m", ("numpyro",))
 def a_mutable(pp: Any) -> None:
+    from numpyro.primitives import mutable
+
     def model() -> None:
-        numpyro.primitives.mutable("m", 0.0)  # here
+        mutable("m", 0.0)  # here
 
     compiled(model)
 
@@ -758,7 +751,7 @@ def a_choice_that_is_substituted(pp: Any) -> None:
     def model() -> None:
         pp.sample("z", dist.Normal(0.0, 1.0))  # here
 
-    compiled(handlers.substitute(model, {"z": 1.0}))
+    compiled(handlers.substitute(model, {"z": jnp.array(1.0)}))
 
 
 @refused(UnsupportedError, "a parameter that a handler fixes", "without it", "w")
@@ -766,7 +759,7 @@ def a_parameter_that_is_substituted(pp: Any) -> None:
     def model() -> None:
         pp.param("w", 0.0)  # here
 
-    compiled(handlers.substitute(model, {"w": 1.0}))
+    compiled(handlers.substitute(model, {"w": jnp.array(1.0)}))
 
 
 # Sites outside of a model

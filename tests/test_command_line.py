@@ -40,9 +40,7 @@ class Result:
     errors: str
 
 
-def run(
-    program: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> Result:
+def run(program: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> Result:
     """A command in this process; `main` is what the installed command calls."""
     before = list(sys.path)
     code: object = 0
@@ -112,7 +110,7 @@ FILES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("does not broadcast", "remedy:", 'site "x"', "bad.py:8"),
     ),
     "hostile name": (
-        edited('rb.observe("x"', "rb.observe('\"; import os\\n os.abort()', 3.0) #"),
+        edited('rb.observe("x"', "rb.observe('\"; import os\\n os.abort()', 3.0, x) #"),
         ("not a distribution", "remedy:", "bad.py:8"),
     ),
     # Bugs of the user's own
@@ -151,7 +149,7 @@ FILES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "too few data": (
         edited("data = (np.arange(3.0),)", "data = ()"),
-        ("TypeError: model() missing 1 required positional argument: 'x'",),
+        ("does not take these arguments: missing a required argument: 'x'", "bad.py:6"),
     ),
     "no elbo of that name": (edited("elbo =", "other ="), ("defines no 'elbo'", "remedy:")),
 }
@@ -315,7 +313,7 @@ def test_a_users_error_in_a_process_of_its_own(tmp_path: Path) -> None:
 
 def test_hostile_ir_runs_nothing(tmp_path: Path) -> None:
     path, proof = tmp_path / "bad.mlir", tmp_path / "proof"
-    name = f'"a\\"); open(\'{proof}\', \'w\') #\\nimport os"'
+    name = f"\"a\\\"); open('{proof}', 'w') #\\nimport os\""
     path.write_text(dedent(MODULE).format(name=name))
     result = command("relbo-opt", str(path), "-p", "relbo-form-elbo,no-such")
     refused(result, "no-such")

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from jax.scipy.special import betaln, logsumexp, xlog1py, xlogy
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    Attribute,
     DictionaryAttr,
     IntegerAttr,
     ModuleOp,
@@ -27,7 +26,7 @@ from xdsl.dialects.builtin import (
     i32,
 )
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Region
+from xdsl.ir import Attribute, Block, Region
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import PassError, UnsupportedError
@@ -64,7 +63,7 @@ def _bits(value: int, kind: str) -> Array:
     return np.frombuffer(value.to_bytes(size, "little"), kind)
 
 
-CONSTANTS: dict[str, Array] = {
+CONSTANTS: dict[str, Any] = {
     "rank_0": np.float32(0.1),
     "negative_zero": np.array([-0.0, 0.0], np.float32),
     "infinities": np.array([np.inf, -np.inf, np.nan], np.float32),
@@ -233,7 +232,7 @@ def test_hostile_names_are_errors(text: str, sentinel: list[int]) -> None:
     """The names of primitives, parameters, fields, members and dtypes are checked."""
     with pytest.raises(UnsupportedError, match="has no public name"):
         emit_function(_bind(text, {}), "main")
-    for parameters in (
+    hostile: tuple[dict[str, Attribute], ...] = (
         {text: StringAttr("a")},
         {"a": DictionaryAttr({"class": StringAttr("ConvDimensionNumbers"), text: StringAttr("")})},
         {"a": DictionaryAttr({"class": StringAttr(text)})},
@@ -241,10 +240,11 @@ def test_hostile_names_are_errors(text: str, sentinel: list[int]) -> None:
         {"a": DictionaryAttr({"enum": StringAttr(f"{text}.HIGH")})},
         {"a": DictionaryAttr({"dtype": StringAttr(text)})},
         {"a": DictionaryAttr({text: StringAttr("a")})},
-    ):
+    )
+    for parameters in hostile:
         with pytest.raises(PassError, match="cannot be emitted"):
             emit_function(_bind("name", parameters), "main")
-    platform = {"platforms": ArrayAttr([ArrayAttr([StringAttr(text)])])}
+    platform: dict[str, Attribute] = {"platforms": ArrayAttr([ArrayAttr([StringAttr(text)])])}
     with pytest.raises(PassError, match="cannot be emitted"):
         emit_function(_bind("platform_index", platform), "main")
     assert not sentinel
@@ -258,7 +258,8 @@ def test_keywords_are_no_parameters(key: str) -> None:
 
 @pytest.mark.parametrize("name", ["random_seed", "platform_index", "custom_linear_solve"])
 def test_malformed_parameters_are_errors(name: str) -> None:
-    for parameters in ({}, {"impl": IntegerAttr(1, i32), "const_lengths": StringAttr("a")}):
+    wrong: dict[str, Attribute] = {"impl": IntegerAttr(1, i32), "const_lengths": StringAttr("a")}
+    for parameters in ({}, wrong):
         with pytest.raises(PassError, match="cannot be emitted"):
             emit_function(_bind(name, parameters), "main")
 

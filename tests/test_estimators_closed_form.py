@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -159,7 +160,7 @@ def _of(law: Any) -> Expectation:
         edges = law.ppf([1e-15, 1e-6, 0.02, 0.3, 0.7, 0.98, 1.0 - 1e-6, 1.0 - 1e-15])
         pieces = [
             integrate.quad(lambda x: function(x) * law.pdf(x), a, b, epsabs=1e-12, epsrel=1e-11)[0]
-            for a, b in zip(edges, edges[1:], strict=False)
+            for a, b in pairwise(edges)
         ]
         return float(sum(pieces))
 

@@ -210,6 +210,8 @@ class SmoothnessOf:
             if isinstance(op, prob.SampleOp):
                 self.failures.append(worst)
             return worst
+        if _is_nan_test(op):
+            return CONSTANT
         if op.name in _SMOOTH:
             return (
                 worst if op.results and _is_float(op.results[0]) else _broken(op, "made discrete")
@@ -238,8 +240,6 @@ class SmoothnessOf:
             case lax.GatherOp() | lax.DynamicSliceOp() | lax.DynamicUpdateSliceOp():
                 return self._indexed(op, facts, worst)
             case lax.SelectNOp() if facts[0].level is Smoothness.CONSTANT:
-                return worst
-            case lax.SelectNOp() if _is_nan_guard(op):
                 return worst
             case _ if op.name == "lax.log1p":
                 return self._where_positive(op, facts, worst, (0,), at_least=Sign.NONNEGATIVE)
@@ -333,13 +333,9 @@ def _draw_support_within(value: SSAValue, support: Support) -> bool:
     return mine is not None and mine.within(support)
 
 
-def _is_nan_guard(op: lax.SelectNOp) -> bool:
-    test = op.which.owner
-    return (
-        isinstance(test, Operation)
-        and test.name == "lax.ne"
-        and test.operands[0] is test.operands[1]
-    )
+def _is_nan_test(op: Operation) -> bool:
+    """x ≠ x: false for every number, so constant almost everywhere."""
+    return op.name == "lax.ne" and op.operands[0] is op.operands[1]
 
 
 def _is_float(value: SSAValue) -> bool:

@@ -35,7 +35,7 @@ class Case:
 
     program: Program
     passes: tuple[ModulePass, ...]
-    precision: Precision = Precision()
+    precision: Precision
 
     def __repr__(self) -> str:
         return f"Case(\n{text_of(self.program.module)}\n{self.program.arguments}\n{self.passes}\n{self.precision})"

@@ -69,13 +69,13 @@ def choice(module: ModuleOp, site: str) -> prob.SampleOp:
 def hows(module: ModuleOp) -> dict[str, str]:
     """How each choice is treated, by name."""
     found = [op for op in module.walk() if isinstance(op, prob.SampleOp)]
-    return {op.site.data: op.how.data.value for op in found}
+    return {op.site.data: str(op.how.data) for op in found}
 
 
 def plans(module: ModuleOp) -> dict[str, str | None]:
     """What is planned for each choice, by name."""
     found = [op for op in module.walk() if isinstance(op, prob.SampleOp)]
-    return {op.site.data: None if op.plan is None else op.plan.data.value for op in found}
+    return {op.site.data: None if op.plan is None else str(op.plan.data) for op in found}
 
 
 def elements(values: Sequence[float]) -> str:
