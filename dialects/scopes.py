@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Region, SSAValue
-from xdsl.traits import IsolatedFromAbove, SymbolTable
+from xdsl.traits import IsolatedFromAbove
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob.choices import ObserveOp, SampleOp
-from relbo_ir.dialects.prob.structure import PlateOp
+from relbo_ir.dialects.prob.structure import FuncOp, PlateOp
 from relbo_ir.dialects.symbols import Functions, functions_of, verify_symbols
 
 _Plates = dict[str, PlateOp]
@@ -53,7 +53,7 @@ def _verify_block(
             _verify_plates(op, plates)
         verify_symbols(op, functions)
         for region in op.regions:
-            inner_plates = _plates_of(region) if op.has_trait(SymbolTable) else plates
+            inner_plates = _plates_of(region) if isinstance(op, FuncOp) else plates
             for inner in region.blocks:
                 isolated = op.has_trait(IsolatedFromAbove)
                 _verify_block(inner, set() if isolated else visible, functions, inner_plates)

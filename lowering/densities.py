@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from xdsl.dialects.builtin import TensorType, i32
+from xdsl.dialects.builtin import TensorType, f64, i32
 
 from relbo_ir.dialects import dist, lax
+from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.expressions import Expression, Writer
 
 Density = Callable[..., Expression]
@@ -62,7 +63,17 @@ def _gamma(w: Writer, x: Expression, a: Expression, rate: Expression) -> Express
 @density_of(dist.BetaOp)
 def _beta(w: Writer, x: Expression, a: Expression, b: Expression) -> Expression:
     powers = w.call("xlogy", a - 1, x) + w.call("xlog1py", b - 1, -x)
-    return powers - w.call("betaln", a, b)
+    return powers - _log_beta(w, a, b)
+
+
+def _log_beta(w: Writer, a: Expression, b: Expression) -> Expression:
+    """
+    log B(a, b): in double precision by log-Gamma functions; in single precision these cancel, and
+    JAX's expansion, which is good to 1e-6, is better.
+    """
+    if element_of(a.value.type) == f64:
+        return w.apply("lgamma", a) + w.apply("lgamma", b) - w.apply("lgamma", a + b)
+    return w.call("betaln", a, b)
 
 
 @density_of(dist.BernoulliOp)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
@@ -96,7 +96,10 @@ def _density(
         case dist.TransformedOp() as wrapper:
             return _transformed(w, op, wrapper, x, element)
         case dist.OpaqueOp() as opaque:
-            call = CallOp(opaque.log_prob, [x.value, *opaque.parameters], [op.result.type])
+            drawn = dist.law_of(law).value
+            value = w.convert(x, drawn.get_element_type()).value
+            density = TensorType(element, dist.law_of(law).batch_shape)
+            call = CallOp(opaque.log_prob, [value, *opaque.parameters], [density])
             return w.expression(w.insert(call))
         case _:
             raise PassError.at(

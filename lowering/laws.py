@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,8 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         base, arrays = describe(law.base_dist, site)
         if tuple(law.base_dist.batch_shape) == tuple(law.batch_shape):
             return base, arrays
+        if base.kind == "opaque":
+            return _opaque(law)
         return LawSpec("expand", (tuple(law.batch_shape),), base), arrays
     if cls is nd.TransformedDistribution:
         described = _transformed(law, site)
@@ -117,8 +120,18 @@ def _opaque(law: Any) -> tuple[LawSpec, list[Any]]:
     if jnp.issubdtype(dtype, jnp.integer):
         dtype = jnp.int32  # in every precision, as of the families
     event = len(law.event_shape)
-    static = (tree, (*law.batch_shape, *law.event_shape), jnp.dtype(dtype).name, event)
+    shape = (*law.batch_shape, *law.event_shape)
+    static = (tree, shape, jnp.dtype(dtype).name, event, _fixed_support(type(law)))
     return LawSpec("opaque", static, None, len(leaves)), [jnp.asarray(leaf) for leaf in leaves]
+
+
+def _fixed_support(cls: type[Any]) -> str | None:
+    """The name of a distribution's support, where its class declares one without parameters."""
+    support = inspect.getattr_static(cls, "support", None)
+    if not isinstance(support, nd.constraints.Constraint) or support.is_discrete:
+        return None
+    names = [n for n, c in vars(nd.constraints).items() if c is support and not n.startswith("_")]
+    return names[0] if names else None
 
 
 def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> SSAValue:
@@ -146,7 +159,7 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
 
 
 def _opaque_op(spec: LawSpec, arrays: list[SSAValue], importer: Importer) -> dist.OpaqueOp:
-    tree, shape, dtype, event_rank = spec.static
+    tree, shape, dtype, event_rank, support = spec.static
     law_type = LawType(TensorType(element_type(jnp.dtype(dtype)), shape), event_rank)
     structs = [struct(value.type) for value in arrays]
 
@@ -160,4 +173,4 @@ def _opaque_op(spec: LawSpec, arrays: list[SSAValue], importer: Importer) -> dis
     value = jax.ShapeDtypeStruct(shape, dtype)
     sampler = importer.function(jax.make_jaxpr(sample)(key, *structs), "sample")
     density = importer.function(jax.make_jaxpr(log_prob)(value, *structs), "log_prob")
-    return dist.OpaqueOp(arrays, sampler, density, law_type)
+    return dist.OpaqueOp(arrays, sampler, density, law_type, support)

@@ -104,5 +104,7 @@ def _support_moves(law: SSAValue, moving: set[SSAValue]) -> bool:
             if bounded and any(argument in moving for argument in op.arguments):
                 return True
             return _support_moves(op.base, moving)
+        case dist.OpaqueOp() as op:
+            return op.support is None
         case _:
             return True

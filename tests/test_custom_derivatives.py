@@ -143,6 +143,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "outer": (outer, (X,)),
     "one_text_two_constants": (lambda x: BY_X(x) + BY_Y(x) * 2.0, (X,)),
     "rule_calls_its_like": (make_outer(BY_X, Y), (X,)),
+    "rules_differ_in_constants": (make_outer(make_outer(BY_X, Y), X + 2), (X,)),
     "repeated_argument": (lambda x: several(x, x, 2), (X,)),
     "literal_argument": (lambda x: several(x, 2.0, 1), (X,)),
     "under_vmap": (jax.vmap(lambda x, y, n: several(x, y, n)), (X, Y, COUNTS)),

@@ -374,14 +374,10 @@ def test_unknown_priors_are_opaque_and_right(name: str) -> None:
     check_one_draw(*OPAQUE_PRIORS[name])
 
 
-@pytest.mark.xfail(raises=TypeError, strict=True, reason="the draw is scored as a float")
 def test_unknown_counts_are_opaque_and_right() -> None:
     check_one_draw(*OPAQUE_COUNTS)
 
 
-@pytest.mark.xfail(
-    raises=rb.PassError, strict=True, reason="nothing is known of an opaque law's support"
-)
 @pytest.mark.parametrize("name", OPAQUE_GUIDES)
 def test_unknown_guides_are_opaque_and_right(name: str) -> None:
     check_one_draw(*OPAQUE_GUIDES[name])

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import auto
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, SymbolRefAttr, TensorType, i64
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    IntegerAttr,
+    StringAttr,
+    SymbolRefAttr,
+    TensorType,
+    i64,
+)
 from xdsl.dialects.utils.enum_attribute import EnumAttribute
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
@@ -14,6 +21,7 @@ from xdsl.irdl import (
     irdl_attr_definition,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
     traits_def,
@@ -215,6 +223,7 @@ class OpaqueOp(IRDLOperation):
     """
     A law that is known by two functions alone: `sample(key, parameters...)` and
     `log_prob(value, parameters...)`, both of the module. Analyses assume the worst of it.
+    `support` names the constraint that draws satisfy, where it does not depend on parameters.
 
     ```mlir
     %law = dist.opaque %a sample(@f_sample) log_prob(@f_log_prob) : (tensor<f32>) -> !prob.law<tensor<f32>>
@@ -226,18 +235,31 @@ class OpaqueOp(IRDLOperation):
     parameters = var_operand_def(TENSOR)
     sample = prop_def(SymbolRefAttr)
     log_prob = prop_def(SymbolRefAttr)
+    support = opt_prop_def(StringAttr)
     result = result_def(LawType)
     traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = (
         "($parameters^)? `sample` `(` $sample `)` `log_prob` `(` $log_prob `)` attr-dict `:` "
         "functional-type(operands, results)"
     )
 
-    def __init__(self, parameters: Sequence[SSAValue], sample: str, log_prob: str, law: LawType):
+    def __init__(
+        self,
+        parameters: Sequence[SSAValue],
+        sample: str,
+        log_prob: str,
+        law: LawType,
+        support: str | None = None,
+    ):
         super().__init__(
             operands=[parameters],
             result_types=[law],
-            properties={"sample": SymbolRefAttr(sample), "log_prob": SymbolRefAttr(log_prob)},
+            properties={
+                "sample": SymbolRefAttr(sample),
+                "log_prob": SymbolRefAttr(log_prob),
+                "support": None if support is None else StringAttr(support),
+            },
         )
 
 
@@ -250,6 +272,7 @@ def float_element(law: SSAValue) -> Attribute:
     for operand in getattr(op, "operands", ()):
         if isinstance(operand.type, LawType):
             return float_element(operand)
-        if isinstance(operand.type, TensorType):
-            return operand.type.get_element_type()
+        element = element_of(operand.type)
+        if element is not None and is_float(element):
+            return element
     return law_of(law).value.get_element_type()

@@ -28,6 +28,8 @@ def law_support(law: SSAValue) -> Support | None:
                 case Transform.AFFINE:
                     base = law_support(op.base)
                     return Support.REAL if base is Support.REAL else None
+        case dist.OpaqueOp() as op if op.support is not None:
+            return next((s for s in Support if s.value == op.support.data), None)
         case _:
             return None
 
