@@ -34,8 +34,11 @@ def verify_module(module: ModuleOp) -> None:
 
 
 def _plates_of(region: Region) -> _Plates:
-    plates = (op for block in region.blocks for op in block.ops if isinstance(op, PlateOp))
-    return {op.sym_name.data: op for op in plates}
+    plates: _Plates = {}
+    for op in (op for block in region.blocks for op in block.ops if isinstance(op, PlateOp)):
+        if plates.setdefault(op.sym_name.data, op) is not op:
+            raise VerifyException(f"two plates are named @{op.sym_name.data}{place(op)}")
+    return plates
 
 
 def _verify_block(

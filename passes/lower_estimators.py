@@ -161,7 +161,8 @@ def _lower_gradient(op: prob.GradientOp, particles: int) -> None:
 def _surrogate(expectation: prob.ExpectationOp, particles: int) -> SSAValue:
     yielded = expectation.terminator
     w = Writer(InsertPoint.before(yielded))
-    total = _total([w.sum(w.expression(a)) for a in yielded.addends]).value
+    zero = [w.constant(expectation.result.type, 0.0)] if not yielded.addends else []
+    total = _total([*zero, *(w.sum(w.expression(a)) for a in yielded.addends)]).value
     yielded.detach()
     yielded.erase()
     for named in [op for op in expectation.body.block.ops if isinstance(op, prob.DeterministicOp)]:

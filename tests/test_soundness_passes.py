@@ -668,3 +668,31 @@ def test_a_single_precision_program_runs_in_double_precision() -> None:
         program = executable(apply(module, "relbo-pathwise", *FINISH))
         value, _ = program.run({"m": jnp.float32(0.5)}, jax.random.key(0), ())
     assert value.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        f"dist.half_normal %one : (tensor<f64>) -> {LAW}",
+        f"dist.half_cauchy %one : (tensor<f64>) -> {LAW}",
+        f"dist.gamma %one, %one : (tensor<f64>, tensor<f64>) -> {LAW}",
+    ],
+    ids=["half_normal", "half_cauchy", "gamma of concentration 1"],
+)
+def test_an_expanded_density_is_minus_infinity_outside_the_support(law: str) -> None:
+    """
+    What `prob.log_density` means where a law has no mass: else an observation there, or a guide
+    that leaves the prior's support, gets a finite ELBO without a word.
+    """
+    body = f"""
+      %one = lax.constant "1.0" : tensor<f64>
+      %y = lax.constant "-1.5" : tensor<f64>
+      %p = {law}
+      %l = prob.log_density %p at %y : {LAW}, tensor<f64> -> tensor<f64>
+      %c = lax.add %l, %m_ : tensor<f64>
+      prob.yield "c" %c : tensor<f64>
+    """
+    module = objective_module({"m": "real"}, body)
+    assert _meaning(module, {"m": 0.0}).value() == -np.inf
+    expanded = apply(module, "relbo-expand-densities")
+    assert not np.isfinite(_meaning(expanded, {"m": 0.0}).value())

@@ -33,6 +33,7 @@ func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: ten
   %sigmoid = dist.transformed %normal {transform = #dist.transform<sigmoid>} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
   %softplus = dist.transformed %normal {transform = #dist.transform<softplus>} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
   %opaque = dist.opaque %a sample(@draw) log_prob(@density) : (tensor<f32>) -> !prob.law<tensor<f32>>
+  %known = dist.opaque %a sample(@draw) log_prob(@density) {support = "positive"} : (tensor<f32>) -> !prob.law<tensor<f32>>
   func.return
 }
 
@@ -64,6 +65,7 @@ func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: ten
 // CHECK-NEXT:     %sigmoid = dist.transformed %normal {transform = #dist.transform<sigmoid>} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     %softplus = dist.transformed %normal {transform = #dist.transform<softplus>} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     %opaque = dist.opaque %a sample(@draw) log_prob(@density) : (tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK-NEXT:     %known = dist.opaque %a sample(@draw) log_prob(@density) {support = "positive"} : (tensor<f32>) -> !prob.law<tensor<f32>>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
@@ -99,6 +101,7 @@ func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: ten
 // GENERIC-NEXT:     %sigmoid = "dist.transformed"(%normal) <{transform = #dist.transform<sigmoid>}> : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // GENERIC-NEXT:     %softplus = "dist.transformed"(%normal) <{transform = #dist.transform<softplus>}> : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // GENERIC-NEXT:     %opaque = "dist.opaque"(%a) <{sample = @draw, log_prob = @density}> : (tensor<f32>) -> !prob.law<tensor<f32>>
+// GENERIC-NEXT:     %known = "dist.opaque"(%a) <{sample = @draw, log_prob = @density, support = "positive"}> : (tensor<f32>) -> !prob.law<tensor<f32>>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT: }) : () -> ()

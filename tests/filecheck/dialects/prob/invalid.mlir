@@ -112,6 +112,16 @@ prob.observe "y" %l at %x {plates = [#prob.plate_axis<@N, -1>]} : !prob.law<tens
 
 // -----
 
+// Two plates of one name
+prob.func @f() {
+  prob.plate @N {size = 5 : i64}
+  prob.plate @N {size = 4 : i64}
+  prob.return
+}
+// CHECK: two plates are named @N
+
+// -----
+
 // A plate of no size
 prob.plate @N {size = -1 : i64}
 // CHECK: plate @N has -1 elements
