@@ -10,8 +10,8 @@ then held fixed (`how = score`).
 
 import coin
 from xdsl.builder import Builder
-from xdsl.rewriter import InsertPoint
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from xdsl.rewriter import InsertPoint
 
 import relbo_ir as rb
 from relbo_ir.dialects import dist, estim, prob

@@ -23,8 +23,11 @@ from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.prob import FuncOp as ProbFuncOp
 from relbo_ir.dialects.prob import PlateOp, YieldValueOp
 from relbo_ir.dialects.prob import ReturnOp as ProbReturnOp
-from relbo_ir.lowering.emit_rules import EMIT, Emit, typed_scalar_text
+from relbo_ir.lowering import emit_calls, emit_draws, emit_rules
+from relbo_ir.lowering.emit_rules import Emit, typed_scalar_text
 from relbo_ir.lowering.types import struct
+
+_EMIT = {**emit_rules.EMIT, **emit_calls.EMIT, **emit_draws.EMIT}
 
 HEADER = """\
 import functools
@@ -52,7 +55,7 @@ class ModuleEmitter:
     """Emits functions of one module, each once, callees before callers."""
 
     def __init__(self, module: ModuleOp, overrides: Mapping[type[Operation], Emit] | None = None):
-        self.rules: Mapping[type[Operation], Emit] = {**EMIT, **(overrides or {})}
+        self.rules: Mapping[type[Operation], Emit] = {**_EMIT, **(overrides or {})}
         self._functions: dict[str, FuncOp] = {
             op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp)
         }
@@ -217,7 +220,7 @@ class FunctionEmitter:
             return self._names[value]
         owner = value.owner
         if isinstance(owner, lax.ConstantOp):
-            return EMIT[lax.ConstantOp](self, owner)
+            return _EMIT[lax.ConstantOp](self, owner)
         raise PassError("a value is used before it is defined", "run the scope check on this IR")
 
     def arguments(self, block: Block) -> list[str]:

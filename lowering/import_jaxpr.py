@@ -22,13 +22,14 @@ from xdsl.rewriter import InsertPoint
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.dialects.location import source_location
-from relbo_ir.lowering import import_rules
+from relbo_ir.lowering import import_control, import_indexing, import_rules
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.parameters import CannotHold, encode
 from relbo_ir.lowering.types import ir_type, literal, struct
 
 Handler = Callable[["Importer", Any, list[SSAValue]], Sequence[SSAValue]]
 _SUMMARY = re.compile(r"^(?P<file>.*?):(?P<line>\d+)(?::\d+)? ")
+_RULES = {**import_rules.RULES, **import_indexing.RULES, **import_control.RULES}
 INLINED = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"}
 
 
@@ -142,7 +143,7 @@ class Importer:
             if isinstance(inner, core.ClosedJaxpr):
                 return self.inline(inner.jaxpr, [self.constant(c) for c in inner.consts], operands)
             return self.inline(inner, [], operands)
-        rule = import_rules.RULES.get(name)
+        rule = _RULES.get(name)
         if rule is not None and import_rules.takes(equation, operands):
             built = rule(self, equation, operands)
             if isinstance(built, Operation):

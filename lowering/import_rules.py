@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 from jax import lax as jlax
-from xdsl.dialects.builtin import ArrayAttr, BoolAttr, StringAttr, SymbolRefAttr, TensorType
+from xdsl.dialects.builtin import BoolAttr, StringAttr, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from relbo_ir.dialects import lax
@@ -111,13 +111,15 @@ for _primitive, _short in _ELEMENTWISE.items():
         RULES[_primitive] = _elementwise(_short)
 
 
-def _out(equation: Any) -> Attribute:
+def out_type(equation: Any) -> Attribute:
+    """The type of an equation's first result."""
     return ir_type(equation.outvars[0].aval)
 
 
-def _make(
+def make(
     cls: type[Operation], equation: Any, operands: Sequence[SSAValue], **props: Attribute
 ) -> Operation:
+    """An op with the result types of an equation."""
     types = [ir_type(var.aval) for var in equation.outvars]
     return cls.create(operands=operands, result_types=types, properties=props)
 
@@ -135,7 +137,7 @@ def _convert(importer: Importer, equation: Any, operands: list[SSAValue]) -> Bui
     params = dict(equation.params) | {"weak_type": False}
     if not known(params, "new_dtype"):
         return None
-    if operands[0].type == _out(equation):
+    if operands[0].type == out_type(equation):
         return [operands[0]]
     if (
         isinstance(owner := operands[0].owner, lax.ConstantOp)
@@ -149,7 +151,7 @@ def _convert(importer: Importer, equation: Any, operands: list[SSAValue]) -> Bui
 
 @rule("integer_pow")
 def _integer_pow(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    return _make(lax.IntegerPowOp, equation, operands, exponent=integer(equation.params["y"]))
+    return make(lax.IntegerPowOp, equation, operands, exponent=integer(equation.params["y"]))
 
 
 @rule("select_n")
@@ -160,7 +162,7 @@ def _select_n(importer: Importer, equation: Any, operands: list[SSAValue]) -> Bu
 
 @rule("clamp")
 def _clamp(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    return _make(lax.ClampOp, equation, operands)
+    return make(lax.ClampOp, equation, operands)
 
 
 @rule("broadcast_in_dim")
@@ -168,11 +170,11 @@ def _broadcast(importer: Importer, equation: Any, operands: list[SSAValue]) -> B
     if not known(equation.params, "shape", "broadcast_dimensions") or len(operands) != 1:
         return None
     if isinstance(owner := operands[0].owner, lax.ConstantOp) and owner.value.splat is not None:
-        out = _out(equation)
+        out = out_type(equation)
         if isinstance(out, TensorType):
             return lax.ConstantOp(lax.LiteralAttr.from_bytes(out, owner.value.data.payload))
     dimensions = equation.params["broadcast_dimensions"]
-    return lax.BroadcastInDimOp(operands[0], _out(equation), dimensions)
+    return lax.BroadcastInDimOp(operands[0], out_type(equation), dimensions)
 
 
 @rule("reshape")
@@ -180,7 +182,7 @@ def _reshape(importer: Importer, equation: Any, operands: list[SSAValue]) -> Bui
     params = equation.params
     if params.get("dimensions") is not None or not known(params, "new_sizes", "dimensions"):
         return None
-    return lax.ReshapeOp(operands[0], _out(equation))
+    return lax.ReshapeOp(operands[0], out_type(equation))
 
 
 @rule("transpose")
@@ -191,34 +193,34 @@ def _transpose(importer: Importer, equation: Any, operands: list[SSAValue]) -> B
 @rule("squeeze")
 def _squeeze(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     axes = ints(equation.params["dimensions"])
-    return _make(lax.SqueezeOp, equation, operands, dimensions=axes)
+    return make(lax.SqueezeOp, equation, operands, dimensions=axes)
 
 
 @rule("concatenate")
 def _concatenate(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     axis = integer(equation.params["dimension"])
-    return _make(lax.ConcatenateOp, equation, operands, dimension=axis)
+    return make(lax.ConcatenateOp, equation, operands, dimension=axis)
 
 
 @rule("stack")
 def _stack(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     if not known(equation.params, "axis"):
         return None
-    return _make(lax.StackOp, equation, operands, axis=integer(equation.params["axis"]))
+    return make(lax.StackOp, equation, operands, axis=integer(equation.params["axis"]))
 
 
 @rule("unstack")
 def _unstack(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     if not known(equation.params, "axis"):
         return None
-    return _make(lax.UnstackOp, equation, operands, axis=integer(equation.params["axis"]))
+    return make(lax.UnstackOp, equation, operands, axis=integer(equation.params["axis"]))
 
 
 @rule("split")
 def _split(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     sizes = ints([int(n) for n in equation.params["sizes"]])
     axis = integer(equation.params["axis"])
-    return _make(lax.SplitOp, equation, operands, sizes=sizes, axis=axis)
+    return make(lax.SplitOp, equation, operands, sizes=sizes, axis=axis)
 
 
 @rule("slice")
@@ -226,27 +228,27 @@ def _slice(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built
     params = equation.params
     start = params["start_indices"]
     strides = params["strides"] or (1,) * len(start)
-    return lax.SliceOp(operands[0], _out(equation), start, params["limit_indices"], strides)
+    return lax.SliceOp(operands[0], out_type(equation), start, params["limit_indices"], strides)
 
 
 @rule("pad")
 def _pad(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     config = equation.params["padding_config"]
     low, high, interior = (ints([c[k] for c in config]) for k in range(3))
-    return _make(lax.PadOp, equation, operands, low=low, high=high, interior=interior)
+    return make(lax.PadOp, equation, operands, low=low, high=high, interior=interior)
 
 
 @rule("rev")
 def _rev(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     axes = ints(equation.params["dimensions"])
-    return _make(lax.RevOp, equation, operands, dimensions=axes)
+    return make(lax.RevOp, equation, operands, dimensions=axes)
 
 
 @rule("iota")
 def _iota(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     if operands or not known(equation.params, "dtype", "shape", "dimension"):
         return None
-    return _make(lax.IotaOp, equation, [], dimension=integer(equation.params["dimension"]))
+    return make(lax.IotaOp, equation, [], dimension=integer(equation.params["dimension"]))
 
 
 def _reduction(cls: type[lax.ReductionOp]) -> Rule:
@@ -265,7 +267,7 @@ def _argument(cls: type[lax.ArgumentOp]) -> Rule:
     def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
         if len(equation.params["axes"]) != 1:
             return None
-        return _make(cls, equation, operands, axis=integer(equation.params["axes"][0]))
+        return make(cls, equation, operands, axis=integer(equation.params["axes"][0]))
 
     return build
 
@@ -274,7 +276,7 @@ def _cumulative(cls: type[lax.CumulativeOp]) -> Rule:
     def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
         params = equation.params
         reverse = BoolAttr.from_bool(params["reverse"])
-        return _make(cls, equation, operands, axis=integer(params["axis"]), reverse=reverse)
+        return make(cls, equation, operands, axis=integer(params["axis"]), reverse=reverse)
 
     return build
 
@@ -297,7 +299,7 @@ for _cls in (lax.CumsumOp, lax.CumprodOp, lax.CummaxOp, lax.CumminOp, lax.Cumlog
 @rule("sort")
 def _sort(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     params = equation.params
-    return _make(
+    return make(
         lax.SortOp,
         equation,
         operands,
@@ -332,196 +334,4 @@ def _dot_general(importer: Importer, equation: Any, operands: list[SSAValue]) ->
     }
     if precision is not None and precision is not jlax.Precision.DEFAULT:
         props["precision"] = StringAttr(precision.name)
-    return _make(lax.DotGeneralOp, equation, operands, **props)
-
-
-@rule("dynamic_slice")
-def _dynamic_slice(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    if not known(equation.params, "slice_sizes"):
-        return None
-    sizes = ints(equation.params["slice_sizes"])
-    return _make(lax.DynamicSliceOp, equation, operands, sizes=sizes)
-
-
-@rule("dynamic_update_slice")
-def _dynamic_update_slice(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    return _make(lax.DynamicUpdateSliceOp, equation, operands)
-
-
-_GATHER = ("dimension_numbers", "slice_sizes", "indices_are_sorted", "unique_indices", "mode")
-_SCATTER = ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")
-
-
-@rule("gather")
-def _gather(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    params = equation.params
-    if not known(params, *_GATHER, "fill_value") or _mode(params) is None:
-        return None
-    numbers = params["dimension_numbers"]
-    props: dict[str, Attribute] = {
-        "offset_dims": ints(numbers.offset_dims),
-        "collapsed_slice_dims": ints(numbers.collapsed_slice_dims),
-        "operand_batching_dims": ints(numbers.operand_batching_dims),
-        "start_indices_batching_dims": ints(numbers.start_indices_batching_dims),
-        "start_index_map": ints(numbers.start_index_map),
-        "slice_sizes": ints(params["slice_sizes"]),
-        **_index_facts(params),
-    }
-    if params.get("fill_value") is not None:
-        dtype = equation.outvars[0].aval.dtype
-        props["fill_value"] = literal(jax.numpy.asarray(params["fill_value"], dtype))
-    return _make(lax.GatherOp, equation, operands, **props)
-
-
-_MODES = {
-    jlax.GatherScatterMode.CLIP: "clip",
-    jlax.GatherScatterMode.FILL_OR_DROP: "fill",
-    jlax.GatherScatterMode.PROMISE_IN_BOUNDS: "promise_in_bounds",
-}
-
-
-def _mode(params: dict[str, Any]) -> str | None:
-    return _MODES.get(jlax.GatherScatterMode.from_any(params["mode"]))
-
-
-def _index_facts(params: dict[str, Any]) -> dict[str, Attribute]:
-    return {
-        "indices_are_sorted": BoolAttr.from_bool(params["indices_are_sorted"]),
-        "unique_indices": BoolAttr.from_bool(params["unique_indices"]),
-        "mode": StringAttr(_mode(params) or ""),
-    }
-
-
-def _scatter(cls: type[lax.ScatterBase]) -> Rule:
-    def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-        params = equation.params
-        names = (*_SCATTER, "update_jaxpr", "update_consts")
-        if not known(params, *names) or _mode(params) is None:
-            return None
-        numbers = params["dimension_numbers"]
-        dims = numbers.scatter_dims_to_operand_dims
-        return _make(
-            cls,
-            equation,
-            operands,
-            update_window_dims=ints(numbers.update_window_dims),
-            inserted_window_dims=ints(numbers.inserted_window_dims),
-            operand_batching_dims=ints(numbers.operand_batching_dims),
-            scatter_indices_batching_dims=ints(numbers.scatter_indices_batching_dims),
-            scatter_dims_to_operand_dims=ints(dims),
-            **_index_facts(params),
-        )
-
-    return build
-
-
-RULES["scatter"] = _scatter(lax.ScatterOp)
-RULES["scatter-add"] = _scatter(lax.ScatterAddOp)
-RULES["scatter_add"] = RULES["scatter-add"]
-
-
-def _public(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    """Scatters that combine by a jaxpr: their name says which, and `emit` calls them by name."""
-    return importer.bind(equation, operands, without=("update_jaxpr", "update_consts"))
-
-
-for _name in ("scatter-max", "scatter-min", "scatter-mul", "scatter-sub"):
-    RULES[_name] = RULES[_name.replace("-", "_")] = _public
-
-
-@rule("scan")
-def _scan(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    params = equation.params
-    if "num_consts" in params:
-        consts, carry = params["num_consts"], params["num_carry"]
-    else:
-        consts, carry, _ = (len(list(part)) for part in params["ft_in"].unpack())
-    return _make(
-        lax.ScanOp,
-        equation,
-        operands,
-        body=SymbolRefAttr(importer.function(params["jaxpr"], "scan")),
-        num_consts=integer(consts),
-        num_carry=integer(carry),
-        length=integer(params["length"]),
-        reverse=BoolAttr.from_bool(params["reverse"]),
-        unroll=integer(int(params["unroll"])),
-    )
-
-
-@rule("while")
-def _while(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    params = equation.params
-    return _make(
-        lax.WhileOp,
-        equation,
-        operands,
-        cond=SymbolRefAttr(importer.function(params["cond_jaxpr"], "while_cond")),
-        body=SymbolRefAttr(importer.function(params["body_jaxpr"], "while_body")),
-        cond_consts=integer(params["cond_nconsts"]),
-        body_consts=integer(params["body_nconsts"]),
-    )
-
-
-@rule("cond")
-def _cond(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    branches = [importer.function(branch, "cond") for branch in equation.params["branches"]]
-    symbols = ArrayAttr([SymbolRefAttr(branch) for branch in branches])
-    return _make(lax.CondOp, equation, operands, branches=symbols)
-
-
-@rule("custom_jvp_call")
-def _custom_jvp(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    from relbo_ir.lowering import custom_derivatives
-
-    return custom_derivatives.import_custom_jvp(importer, equation, operands)
-
-
-@rule("custom_vjp_call")
-def _custom_vjp(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    from relbo_ir.lowering import custom_derivatives
-
-    return custom_derivatives.import_custom_vjp(importer, equation, operands)
-
-
-@rule("device_put")
-def _device_put(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    places = (*equation.params["devices"], *equation.params["srcs"])
-    return operands if all(place is None for place in places) else None
-
-
-@rule("custom_linear_solve")
-def _linear_solve(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    jaxprs, lengths = equation.params["jaxprs"], equation.params["const_lengths"]
-    if jaxprs.transpose_solve is None or len(equation.outvars) != len(operands) - sum(
-        n or 0 for n in lengths
-    ):
-        return None
-    parts: dict[str, list[SSAValue]] = {}
-    start = 0
-    for name, count in lengths._asdict().items():
-        parts[name] = operands[start : start + count]
-        start += count
-    symbols = {
-        name: SymbolRefAttr(importer.function(jaxpr, f"linear_{name}"))
-        for name, jaxpr in jaxprs._asdict().items()
-    }
-    symmetric = (
-        symbols.pop("vecmat") == symbols["matvec"] and parts.pop("vecmat") == parts["matvec"]
-    )
-    parameters: dict[str, Attribute] = {
-        **symbols,
-        "symmetric": BoolAttr.from_bool(symmetric),
-        "const_lengths": ArrayAttr([integer(len(parts[name])) for name in symbols]),
-    }
-    consts = [value for name in symbols for value in parts[name]]
-    types = [ir_type(var.aval) for var in equation.outvars]
-    return lax.BindOp("custom_linear_solve", [*consts, *operands[start:]], parameters, types)
-
-
-@rule("random_gamma_grad")
-def _random_gamma_grad(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    if not known(equation.params):
-        return None
-    shape = equation.outvars[0].aval.shape
-    return lax.elementwise("random_gamma_grad", *[like(importer, v, shape) for v in operands])
+    return make(lax.DotGeneralOp, equation, operands, **props)

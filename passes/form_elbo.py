@@ -187,11 +187,18 @@ class _Former:
                 raise _error(op, "the guide observes data", "observe in the model")
             case prob.FactorOp():
                 self._addend(f"{op.site.data}.guide", self._negated(mapper[op.value], op))
+            case prob.DeterministicOp():
+                return op.site.data in self._named_by_model()
             case prob.ReturnOp():
                 pass
             case _:
                 return False
         return True
+
+    def _named_by_model(self) -> set[str]:
+        """Names of the model's deterministic values: the guide's of that name are left out."""
+        ops = self.model.body.block.ops
+        return {op.site.data for op in ops if isinstance(op, prob.DeterministicOp)}
 
     def _model_op(self, op: Operation, mapper: dict[SSAValue, SSAValue]) -> bool:
         match op:
