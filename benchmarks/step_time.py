@@ -171,7 +171,7 @@ def measure(name: str, rounds: int) -> bool:
         }
 
     samples = interleave(gradients, rounds, calls=20, builds=BUILDS)
-    holds &= report(f"{name}: gradient", samples, _TARGETS[:1], _CONTROL)
+    report(f"{name}: gradient (told, not asked for)", samples, _TARGETS[:1], _CONTROL)
     return holds
 
 

@@ -27,6 +27,7 @@ from relbo_ir.dialects.tensors import (
     TENSOR,
     element_of,
     expect,
+    is_tensor,
     shape_of_type,
     tensor,
 )
@@ -151,7 +152,7 @@ class NoiseOp(DrawOp, ABC):
     assembly_format = "$keys attr-dict `:` type($keys) `->` type($result)"
 
     def __init__(self, keys: SSAValue, element: Attribute, shape: Sequence[int]):
-        count = keys.type.get_shape() if isinstance(keys.type, TensorType) else ()
+        count = shape_of_type(keys.type)
         super().__init__(operands=[keys], result_types=[TensorType(element, [*count, *shape])])
 
 
@@ -178,9 +179,10 @@ class ShapedDrawOp(DrawOp, ABC):
     @staticmethod
     def batch(keys: SSAValue, draw: Attribute) -> TensorType[Attribute]:
         """The type of a stack of draws of that type, one per key."""
-        if not isinstance(draw, TensorType) or not isinstance(keys.type, TensorType):
+        if not is_tensor(draw):
             raise TypeError(f"{draw} is not a tensor")
-        return TensorType(draw.get_element_type(), [*keys.type.get_shape(), *draw.get_shape()])
+        shape = (*shape_of_type(keys.type), *draw.get_shape())
+        return TensorType(draw.get_element_type(), shape)
 
 
 @irdl_op_definition
@@ -264,7 +266,7 @@ class PoissonDrawOp(ShapedDrawOp):
     assembly_format = "$keys `,` $rate attr-dict `:` type($keys) `,` type($rate) `->` type($result)"
 
     def __init__(self, keys: SSAValue, rate: SSAValue, element: Attribute):
-        shape = rate.type.get_shape() if isinstance(rate.type, TensorType) else ()
+        shape = shape_of_type(rate.type)
         super().__init__(
             operands=[keys, rate], result_types=[self.batch(keys, TensorType(element, shape))]
         )
@@ -295,7 +297,7 @@ class CategoricalDrawOp(ShapedDrawOp):
         return shape[:-1]
 
     def __init__(self, keys: SSAValue, logits: SSAValue, element: Attribute):
-        shape = logits.type.get_shape()[:-1] if isinstance(logits.type, TensorType) else ()
+        shape = shape_of_type(logits.type)[:-1]
         super().__init__(
             operands=[keys, logits], result_types=[self.batch(keys, TensorType(element, shape))]
         )

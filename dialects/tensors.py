@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import (
     Float32Type,
     Float64Type,
     IntegerType,
+    Signedness,
     TensorType,
     i64,
 )
@@ -38,9 +39,17 @@ def is_float(element: Attribute | None) -> bool:
     return isinstance(element, (BFloat16Type, Float16Type, Float32Type, Float64Type))
 
 
+def as_integer(element: Attribute | None) -> IntegerType[int, Signedness] | None:
+    """The element type as an integer type; None for anything else."""
+    if not isinstance(element, IntegerType):
+        return None
+    return cast("IntegerType[int, Signedness]", element)
+
+
 def is_integer(element: Attribute | None) -> bool:
     """Whether an element type is an integer or a boolean."""
-    return isinstance(element, IntegerType) and element.width.data in _WIDTHS
+    integer = as_integer(element)
+    return integer is not None and integer.width.data in _WIDTHS
 
 
 def _is_number(element: Attribute) -> bool:

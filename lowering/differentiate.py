@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax as jlax
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad
 from xdsl.context import Context
@@ -32,7 +33,7 @@ LOG_GAMMA = Primitive("relbo_log_gamma")
 
 @LOG_GAMMA.def_abstract_eval
 def _abstract(_key: Any, concentration: Any) -> Any:
-    return jax.core.ShapedArray(concentration.shape, concentration.dtype)
+    return ShapedArray(concentration.shape, concentration.dtype)
 
 
 def _implicit(primals: Any, tangents: Any) -> Any:
@@ -41,9 +42,10 @@ def _implicit(primals: Any, tangents: Any) -> Any:
     draw = LOG_GAMMA.bind(key, concentration)
     tangent = tangents[1]
     if type(tangent) is ad.Zero:
-        return draw, ad.Zero.from_primal_value(draw)
+        return draw, jnp.zeros_like(draw)
     gamma = jnp.exp(draw)
-    return draw, tangent * jlax.random_gamma_grad(concentration, gamma) / gamma
+    slope: Any = jlax.random_gamma_grad(concentration, gamma)  # pyright: ignore[reportCallIssue]
+    return draw, tangent * slope / gamma
 
 
 ad.primitive_jvps[LOG_GAMMA] = _implicit

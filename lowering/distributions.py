@@ -21,7 +21,7 @@ class InverseGaussian(Distribution):
     """
 
     arg_constraints = {"mean": constraints.positive, "concentration": constraints.positive}
-    support = constraints.positive
+    support: Any = constraints.positive  # pyright: ignore[reportIncompatibleMethodOverride]
     reparametrized_params: list[str] = []
     mean: Any = None
 
@@ -39,9 +39,9 @@ class InverseGaussian(Distribution):
         return jax.lax.stop_gradient(self.concentration * draws)
 
     @validate_sample
-    def log_prob(self, value: Any) -> Any:
+    def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """Log density in nats, of the broadcast shape of value and batch."""
-        mean, concentration = self.mean, self.concentration
+        mean, concentration = jnp.asarray(self.mean), jnp.asarray(self.concentration)
         deviation = (value - mean) / mean
         quadratic = concentration * deviation * deviation / value
         return 0.5 * (jnp.log(concentration / (2 * jnp.pi)) - 3 * jnp.log(value) - quadratic)

@@ -14,7 +14,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.dist.family import Draw, Family, Support
 from relbo_ir.dialects.prob.types import LawType
-from relbo_ir.dialects.tensors import REALS
+from relbo_ir.dialects.tensors import REALS, element_of, is_float, shape_of_type
 
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -49,12 +49,13 @@ class FamilyOp(IRDLOperation, ABC):
         shapes: list[tuple[int, ...]] = []
         element: Attribute | None = None
         for (name, _), type_ in zip(cls.FAMILY.parameters.items(), parameter_types, strict=True):
-            if not isinstance(type_, TensorType) or not isinstance(type_.get_element_type(), AnyFloat):
+            mine = element_of(type_)
+            if mine is None or not is_float(mine):
                 raise ValueError(f"{cls.FAMILY.name}: {name} is {type_}, not a tensor of floats")
-            if element not in (None, type_.get_element_type()):
+            if element not in (None, mine):
                 raise ValueError(f"{cls.FAMILY.name}: its parameters differ in their float type")
-            element = type_.get_element_type()
-            shape = type_.get_shape()
+            element = mine
+            shape = shape_of_type(type_)
             if name in cls.FAMILY.event_parameters:
                 if not shape:
                     raise ValueError(f"{cls.FAMILY.name}: {name} needs an axis of categories")

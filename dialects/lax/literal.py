@@ -22,6 +22,8 @@ from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 
+from relbo_ir.dialects.tensors import as_integer, is_tensor
+
 Scalar = float | int | bool
 
 _FLOAT_FORMATS: dict[type[Attribute], str] = {Float16Type: "e", Float32Type: "f", Float64Type: "d"}
@@ -35,7 +37,7 @@ class Literal:
     payload: bytes
 
 
-def _int_format(element: IntegerType) -> str:
+def _int_format(element: IntegerType[int, Signedness]) -> str:
     width = element.width.data
     codes = {1: "?", 8: "b", 16: "h", 32: "i", 64: "q"}
     if width not in codes:
@@ -50,9 +52,10 @@ def encode(element: Attribute, values: Sequence[Scalar]) -> bytes:
         return b"".join(struct.pack("<f", v)[2:] for v in values)
     code = _FLOAT_FORMATS.get(type(element))
     if code is None:
-        if not isinstance(element, IntegerType):
+        integer = as_integer(element)
+        if integer is None:
             raise ValueError(f"constants of {element} are not supported")
-        code = _int_format(element)
+        code = _int_format(integer)
     return struct.pack(f"<{len(values)}{code}", *values)
 
 
@@ -63,9 +66,10 @@ def decode(element: Attribute, payload: bytes) -> tuple[Scalar, ...]:
         return tuple(struct.unpack("<f", b"\0\0" + pair)[0] for pair in pairs)
     code = _FLOAT_FORMATS.get(type(element))
     if code is None:
-        if not isinstance(element, IntegerType):
+        integer = as_integer(element)
+        if integer is None:
             raise ValueError(f"constants of {element} are not supported")
-        code = _int_format(element)
+        code = _int_format(integer)
     return struct.unpack(f"<{len(payload) // struct.calcsize(code)}{code}", payload)
 
 
@@ -85,16 +89,18 @@ def shortest(element: Attribute, value: float) -> str:
 
 
 def _element_text(element: Attribute, value: Scalar, raw: bytes) -> str:
-    if isinstance(element, IntegerType):
-        return str(bool(value)).lower() if element.width.data == 1 else str(value)
+    integer = as_integer(element)
+    if integer is not None:
+        return str(bool(value)).lower() if integer.width.data == 1 else str(value)
     if math.isnan(value):
         return "nan" if raw == encode(element, [math.nan]) else "0x" + raw[::-1].hex()
     return shortest(element, float(value))
 
 
 def _element_bytes(element: Attribute, text: str) -> bytes:
-    if isinstance(element, IntegerType):
-        if element.width.data == 1:
+    integer = as_integer(element)
+    if integer is not None:
+        if integer.width.data == 1:
             return encode(element, [{"true": True, "false": False}[text]])
         return encode(element, [int(text)])
     if text.startswith("0x"):
@@ -177,7 +183,7 @@ class LiteralAttr(Data[Literal]):
 
 def parse_literal(parser: AttrParser, text: str, type_: Attribute) -> LiteralAttr:
     """Reads the elements of a constant; an error of the parser where they do not fit the type."""
-    if not isinstance(type_, TensorType):
+    if not is_tensor(type_):
         parser.raise_error(f"a constant has a tensor type, not {type_}")
     element = type_.get_element_type()
     parts = [part for part in re.split(r"\s*,\s*", text.strip()) if part]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IntegerAttr, TensorType, i1, i32
+from xdsl.dialects.builtin import IntegerAttr, i1, i32
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -30,6 +30,7 @@ from relbo_ir.dialects.tensors import (
     VALUES,
     element_of,
     expect,
+    is_tensor,
     with_shape,
 )
 
@@ -56,7 +57,7 @@ class ConstantOp(IRDLOperation):
     @staticmethod
     def splat(type_: Attribute, number: Scalar) -> ConstantOp:
         """The tensor whose elements are all `number`."""
-        if not isinstance(type_, TensorType):
+        if not is_tensor(type_):
             raise TypeError(f"{type_} is not a tensor")
         return ConstantOp(LiteralAttr.of(type_, [number]))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import auto
 
 from xdsl.dialects.builtin import (
     AnyFloat,
@@ -82,10 +81,10 @@ class LawType(ParametrizedAttribute, TypeAttribute):
 class How(StrEnum):
     """How the gradient of the expectation over a choice is taken."""
 
-    EXACT = auto()
-    SCORE = auto()
-    PATHWISE = auto()
-    ENUMERATED = auto()
+    EXACT = "exact"
+    SCORE = "score"
+    PATHWISE = "pathwise"
+    ENUMERATED = "enumerated"
 
 
 @irdl_attr_definition

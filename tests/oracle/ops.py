@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from xdsl.dialects.builtin import AnyFloat, DenseArrayBase, IntegerType, TensorType
+from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
 from xdsl.ir import Attribute, Operation
 
 from relbo_ir.dialects import lax
@@ -71,7 +72,7 @@ def clamp(low: Dual, x: Dual, high: Dual) -> Dual:
     return chain(np.minimum(np.maximum(x.value, a.value), b.value), (x, lambda: inside * 1.0))
 
 
-def _axes(attribute: DenseArrayBase) -> tuple[int, ...]:
+def _axes(attribute: Any) -> tuple[int, ...]:
     """The axes of (K, *shape) arrays that these axes of the tensor are."""
     return tuple(k + 1 for k in tuple_of(attribute))
 
