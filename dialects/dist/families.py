@@ -6,7 +6,7 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, TensorType, i32
+from xdsl.dialects.builtin import TensorType, i32
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -112,7 +112,9 @@ class HalfNormalOp(FamilyOp):
     """
 
     name = "dist.half_normal"
-    FAMILY: ClassVar[Family] = Family("HalfNormal", {"scale": "positive"}, Support.POSITIVE, Draw.LOCATION_SCALE)
+    FAMILY: ClassVar[Family] = Family(
+        "HalfNormal", {"scale": "positive"}, Support.POSITIVE, Draw.LOCATION_SCALE
+    )
     scale = operand_def(REALS)
     assembly_format = "$scale " + _FORMAT
 
@@ -147,7 +149,9 @@ class HalfCauchyOp(FamilyOp):
     """
 
     name = "dist.half_cauchy"
-    FAMILY: ClassVar[Family] = Family("HalfCauchy", {"scale": "positive"}, Support.POSITIVE, Draw.LOCATION_SCALE)
+    FAMILY: ClassVar[Family] = Family(
+        "HalfCauchy", {"scale": "positive"}, Support.POSITIVE, Draw.LOCATION_SCALE
+    )
     scale = operand_def(REALS)
     assembly_format = "$scale " + _FORMAT
 
@@ -205,7 +209,9 @@ class BernoulliOp(FamilyOp):
     """
 
     name = "dist.bernoulli"
-    FAMILY: ClassVar[Family] = Family("BernoulliProbs", {"probs": "unit_interval"}, Support.BOOLEAN, Draw.NONE)
+    FAMILY: ClassVar[Family] = Family(
+        "BernoulliProbs", {"probs": "unit_interval"}, Support.BOOLEAN, Draw.NONE
+    )
     probs = operand_def(REALS)
     assembly_format = "$probs " + _FORMAT
 
@@ -221,7 +227,9 @@ class BernoulliLogitsOp(FamilyOp):
     """
 
     name = "dist.bernoulli_logits"
-    FAMILY: ClassVar[Family] = Family("BernoulliLogits", {"logits": "real"}, Support.BOOLEAN, Draw.NONE)
+    FAMILY: ClassVar[Family] = Family(
+        "BernoulliLogits", {"logits": "real"}, Support.BOOLEAN, Draw.NONE
+    )
     logits = operand_def(REALS)
     assembly_format = "$logits " + _FORMAT
 
@@ -300,7 +308,10 @@ class InverseGaussianOp(FamilyOp):
 
     name = "dist.inverse_gaussian"
     FAMILY: ClassVar[Family] = Family(
-        "InverseGaussian", {"mean": "positive", "concentration": "positive"}, Support.POSITIVE, Draw.NONE
+        "InverseGaussian",
+        {"mean": "positive", "concentration": "positive"},
+        Support.POSITIVE,
+        Draw.NONE,
     )
     mean = operand_def(REALS)
     concentration = operand_def(REALS)

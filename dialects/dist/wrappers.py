@@ -34,7 +34,15 @@ from xdsl.utils.str_enum import StrEnum
 
 from relbo_ir.dialects.dist.families import FamilyOp, broadcast_shapes
 from relbo_ir.dialects.prob.types import LawType
-from relbo_ir.dialects.tensors import INTS, REALS, TENSOR, element_of, expect, is_float, shape_of_type
+from relbo_ir.dialects.tensors import (
+    INTS,
+    REALS,
+    TENSOR,
+    element_of,
+    expect,
+    is_float,
+    shape_of_type,
+)
 
 
 def law_of(value: SSAValue) -> LawType:
@@ -74,8 +82,13 @@ class IndependentOp(IRDLOperation):
 
     def verify_(self) -> None:
         base, law = law_of(self.base), self.result.type
-        if law.value != base.value or law.event_rank.data != base.event_rank.data + self.rank.value.data:
-            raise VerifyException(f"independent of rank {self.rank.value.data} does not make {law} of {base}")
+        if (
+            law.value != base.value
+            or law.event_rank.data != base.event_rank.data + self.rank.value.data
+        ):
+            raise VerifyException(
+                f"independent of rank {self.rank.value.data} does not make {law} of {base}"
+            )
         if self.rank.value.data < 0:
             raise VerifyException(f"independent joins axes, not {self.rank.value.data} of them")
 
