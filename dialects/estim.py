@@ -25,7 +25,7 @@ from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from relbo_ir.dialects.prob.structure import (
+from relbo_ir.dialects.prob.expectations import (
     YieldValueOp,
     parse_differentiation,
     print_differentiation,

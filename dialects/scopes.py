@@ -9,7 +9,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob.choices import ObserveOp, SampleOp
-from relbo_ir.dialects.prob.structure import FuncOp, PlateOp
+from relbo_ir.dialects.prob.functions import FuncOp, PlateOp
 from relbo_ir.dialects.symbols import Functions, functions_of, verify_symbols
 
 _Plates = dict[str, PlateOp]

@@ -21,7 +21,7 @@ from relbo_ir.dialects import lax
 from relbo_ir.dialects.dist import OpaqueOp, float_element, law_of
 from relbo_ir.dialects.key import KeyType
 from relbo_ir.dialects.location import place
-from relbo_ir.dialects.prob.structure import ElboOp, FuncOp
+from relbo_ir.dialects.prob.functions import ElboOp, FuncOp
 from relbo_ir.dialects.tensors import element_of, is_float, shape_of_type, with_shape
 
 Types = Sequence[Attribute]

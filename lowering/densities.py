@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from xdsl.dialects.builtin import TensorType, f64, i32
+from xdsl.dialects.builtin import f64
 
 from relbo_ir.dialects import dist, lax
+from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.expressions import Expression, Writer
 
@@ -99,7 +100,10 @@ def _inverse_gaussian(w: Writer, x: Expression, m: Expression, c: Expression) ->
 
 
 def categorical(w: Writer, x: Expression, weights: Expression, logits: bool) -> Expression:
-    """log softmax(weights)[x], or log of the normalised probabilities; categories on the last axis."""
+    """
+    log softmax(weights)[x], or log of the normalised probabilities; categories on the last axis.
+    The chosen weight is a maximum over one finite element, so no category at all gives −∞.
+    """
     axis = len(weights.shape) - 1
     if logits:
         norm = w.expression(w.insert(lax.LogSumExpOp(weights.value, [axis])))
@@ -107,7 +111,7 @@ def categorical(w: Writer, x: Expression, weights: Expression, logits: bool) -> 
         norm = w.apply("log", w.sum(weights, [axis]))
     shape, count = x.shape, weights.shape[-1]
     wide = w.broadcast(weights, (*shape, count))
-    index_type = TensorType(i32, (*shape, count))
+    index_type = wide.value.type
     iota = w.expression(
         w.insert(
             lax.IotaOp.create(
@@ -115,10 +119,29 @@ def categorical(w: Writer, x: Expression, weights: Expression, logits: bool) -> 
             )
         )
     )
-    index = w.convert(x, i32)
-    column = w.insert(lax.BroadcastInDimOp(index.value, index_type, range(len(shape))))
+    column = w.insert(lax.BroadcastInDimOp(x.value, index_type, range(len(shape))))
     chosen = w.apply("eq", iota, w.expression(column))
     values = wide if logits else w.apply("log", wide)
-    zero = w.constant(values.value.type, 0.0)
-    picked = w.expression(w.insert(lax.SelectNOp(chosen.value, [zero.value, values.value])))
-    return w.sum(picked, [len(shape)]) - norm
+    outside = w.constant(values.value.type, -math.inf)
+    picked = w.insert(lax.SelectNOp(chosen.value, [outside.value, values.value]))
+    return w.expression(w.insert(lax.ReduceMaxOp(picked, [len(shape)]))) - norm
+
+
+def guarded(w: Writer, support: Support, x: Expression, density: Expression) -> Expression:
+    """The density where x lies in the support, −∞ elsewhere."""
+    match support:
+        case Support.REAL | Support.CATEGORY:
+            return density
+        case Support.POSITIVE | Support.NONNEGATIVE:
+            inside = w.call("ge", x, 0.0)
+        case Support.UNIT_INTERVAL:
+            inside = w.apply("logical_and", w.call("ge", x, 0.0), w.call("le", x, 1.0))
+        case Support.BOOLEAN:
+            inside = w.apply("logical_or", w.call("eq", x, 0.0), w.call("eq", x, 1.0))
+        case Support.COUNT:
+            whole = w.call("eq", w.apply("floor", x), x)
+            inside = w.apply("logical_and", w.call("ge", x, 0.0), whole)
+    wide = w.broadcast(inside, density.shape)
+    outside = w.constant(density.value.type, -math.inf)
+    select = lax.SelectNOp(wide.value, [outside.value, density.value])
+    return w.expression(w.insert(select))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -21,7 +22,8 @@ from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.dist import Transform
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
-from relbo_ir.lowering.densities import DENSITIES, categorical
+from relbo_ir.lowering.densities import DENSITIES, categorical, guarded
+from relbo_ir.passes.analyses.support import law_support
 from relbo_ir.passes.expressions import Expression, Writer
 
 
@@ -31,8 +33,9 @@ class ExpandDensitiesPass(ModulePass):
     Writes every log density as `lax` ops, in the stable form that its family declares; the program
     stays an expectation.
 
-    Lemma: the definition of each density, and the change of variables for `transformed`. A law
-    that is opaque is scored by its own function.
+    Lemma: the definition of each density, and the change of variables for `transformed`. A value
+    that is not known to lie in the support has the density −∞ outside of it. A law that is opaque
+    is scored by its own function.
 
     Options: none.
 
@@ -64,7 +67,8 @@ class ExpandDensity(RewritePattern):
         last = op.prev_op
         element = dist.float_element(op.law)
         x = w.convert(w.expression(op.value), element)
-        result = w.broadcast(_density(w, op, op.law, x, element), shape_of(op.result))
+        guard = None if _stays_inside(op) else guarded
+        result = w.broadcast(_density(w, op, op.law, x, element, guard), shape_of(op.result))
         result.value.name_hint = op.result.name_hint
         new = op.prev_op
         while new is not None and new is not last:
@@ -73,28 +77,43 @@ class ExpandDensity(RewritePattern):
         rewriter.replace(op, [], [result.value])
 
 
+Guard = Callable[[Writer, dist.Support, Expression, Expression], Expression]
+
+
+def _stays_inside(op: prob.LogDensityOp) -> bool:
+    """Whether the value is a draw whose law keeps it in the support of the law that scores it."""
+    draw = op.value.owner
+    if not isinstance(draw, prob.SampleOp):
+        return False
+    if draw.law is op.law:
+        return True
+    mine, theirs = law_support(op.law), law_support(draw.law)
+    return mine is not None and theirs is not None and theirs.within(mine)
+
+
 def _density(
-    w: Writer, op: prob.LogDensityOp, law: SSAValue, x: Expression, element: Attribute
+    w: Writer,
+    op: prob.LogDensityOp,
+    law: SSAValue,
+    x: Expression,
+    element: Attribute,
+    guard: Guard | None,
 ) -> Expression:
     match law.owner:
-        case dist.CategoricalOp() as family:
-            return categorical(w, x, w.expression(family.probs), logits=False)
-        case dist.CategoricalLogitsOp() as family:
-            return categorical(w, x, w.expression(family.logits), logits=True)
         case dist.FamilyOp() as family:
-            parameters = [w.expression(p) for p in family.operands]
-            return DENSITIES[type(family)](w, x, *parameters)
+            density = _family_density(w, family, x)
+            return density if guard is None else guard(w, family.FAMILY.support, x, density)
         case dist.IndependentOp() as wrapper:
             base = dist.law_of(wrapper.base)
-            inner = _density(w, op, wrapper.base, x, element)
+            inner = _density(w, op, wrapper.base, x, element, guard)
             inner = w.broadcast(inner, _batch_of_value(x, base))
             rank = wrapper.rank.value.data
             axes = range(len(inner.shape) - rank, len(inner.shape))
             return w.sum(inner, axes)
         case dist.ExpandOp() as wrapper:
-            return _density(w, op, wrapper.base, x, element)
+            return _density(w, op, wrapper.base, x, element, guard)
         case dist.TransformedOp() as wrapper:
-            return _transformed(w, op, wrapper, x, element)
+            return _transformed(w, op, wrapper, x, element, guard)
         case dist.OpaqueOp() as opaque:
             drawn = dist.law_of(law).value
             value = w.convert(x, drawn.get_element_type()).value
@@ -107,12 +126,28 @@ def _density(
             )
 
 
+def _family_density(w: Writer, family: dist.FamilyOp, x: Expression) -> Expression:
+    match family:
+        case dist.CategoricalOp():
+            return categorical(w, x, w.expression(family.probs), logits=False)
+        case dist.CategoricalLogitsOp():
+            return categorical(w, x, w.expression(family.logits), logits=True)
+        case _:
+            parameters = [w.expression(p) for p in family.operands]
+            return DENSITIES[type(family)](w, x, *parameters)
+
+
 def _batch_of_value(x: Expression, base: prob.LawType) -> tuple[int, ...]:
     return x.shape[: len(x.shape) - base.event_rank.data]
 
 
 def _transformed(
-    w: Writer, op: prob.LogDensityOp, law: dist.TransformedOp, y: Expression, element: Attribute
+    w: Writer,
+    op: prob.LogDensityOp,
+    law: dist.TransformedOp,
+    y: Expression,
+    element: Attribute,
+    guard: Guard | None,
 ) -> Expression:
     match law.transform.data:
         case Transform.EXP:
@@ -132,4 +167,4 @@ def _transformed(
     event_rank = dist.law_of(law.base).event_rank.data
     rank = len(y.shape)
     correction = w.sum(log_slope, range(rank - event_rank, rank))
-    return _density(w, op, law.base, x, element) - correction
+    return _density(w, op, law.base, x, element, guard) - correction

@@ -11,17 +11,8 @@ from relbo_ir.dialects.prob.choices import (
     SampleOp,
     plates_attr,
 )
-from relbo_ir.dialects.prob.structure import (
-    ROLE,
-    ElboOp,
-    ExpectationOp,
-    FuncOp,
-    GradientOp,
-    PlateOp,
-    ReturnOp,
-    YieldOp,
-    YieldValueOp,
-)
+from relbo_ir.dialects.prob.expectations import ExpectationOp, GradientOp, YieldOp, YieldValueOp
+from relbo_ir.dialects.prob.functions import ROLE, ElboOp, FuncOp, PlateOp, ReturnOp
 from relbo_ir.dialects.prob.types import (
     ClosureAttr,
     ConstraintAttr,
