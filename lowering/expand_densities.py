@@ -10,12 +10,6 @@ from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import (
-    PatternRewriter,
-    PatternRewriteWalker,
-    RewritePattern,
-    op_type_rewrite_pattern,
-)
 from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import dist, prob
@@ -55,26 +49,31 @@ class ExpandDensitiesPass(ModulePass):
     name = "relbo-expand-densities"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(ExpandDensity(), apply_recursively=False).rewrite_module(op)
+        found = [density for density in op.walk() if isinstance(density, prob.LogDensityOp)]
+        values = {density.result: _expanded(density) for density in found}
+        for end in op.walk():
+            if isinstance(end, prob.YieldOp):  # at once: each single change would cost all of it
+                end.operands = [values.get(v, v) for v in end.operands]
+        for density in found:
+            density.result.replace_all_uses_with(values[density.result])
+            density.detach()
+            density.erase()
 
 
-class ExpandDensity(RewritePattern):
-    """log_density(law, x) = the law's declared formula at x."""
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: prob.LogDensityOp, rewriter: PatternRewriter, /) -> None:
-        w = Writer(InsertPoint.before(op))
-        last = op.prev_op
-        element = dist.float_element(op.law)
-        x = w.convert(w.expression(op.value), element)
-        guard = None if _stays_inside(op) else guarded
-        result = w.broadcast(_density(w, op, op.law, x, element, guard), shape_of(op.result))
-        result.value.name_hint = op.result.name_hint
-        new = op.prev_op
-        while new is not None and new is not last:
-            new.location = op.location
-            new = new.prev_op
-        rewriter.replace(op, [], [result.value])
+def _expanded(op: prob.LogDensityOp) -> SSAValue:
+    """log_density(law, x) = the law's declared formula at x, written before the op."""
+    w = Writer(InsertPoint.before(op))
+    last = op.prev_op
+    element = dist.float_element(op.law)
+    x = w.convert(w.expression(op.value), element)
+    guard = None if _stays_inside(op) else guarded
+    result = w.broadcast(_density(w, op, op.law, x, element, guard), shape_of(op.result))
+    result.value.name_hint = op.result.name_hint
+    new = op.prev_op
+    while new is not None and new is not last:
+        new.location = op.location
+        new = new.prev_op
+    return result.value
 
 
 Guard = Callable[[Writer, dist.Support, Expression, Expression], Expression]

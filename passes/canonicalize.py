@@ -26,7 +26,7 @@ class CanonicalizePass(ModulePass):
     Applies equations, merges nested scores, removes what is dead.
 
     Lemma: each pattern's own equation. They hold bit for bit (signed zeros, infinities and NaNs
-    included, so x + 0 stays), but for log(exp x) = x, which rounds less than what it replaces.
+    included, so x + 0 stays), but for log(exp x) = x and ((l + s·e) − l)/s = e, which round less than what they replace.
 
     Options: none.
 
@@ -46,7 +46,15 @@ class CanonicalizePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         patterns = GreedyRewritePatternApplier(
-            [DoubleNegation(), UnitFactor(), LogOfExp(), NoOp(), NestedScore(), NestedExpand()]
+            [
+                DoubleNegation(),
+                UnitFactor(),
+                LogOfExp(),
+                StandardizedDraw(),
+                NoOp(),
+                NestedScore(),
+                NestedExpand(),
+            ]
         )
         PatternRewriteWalker(patterns, post_walk_func=region_dce).rewrite_module(op)
 
@@ -88,6 +96,31 @@ class LogOfExp(RewritePattern):
         inner = op.operands[0].owner
         if isinstance(inner, Operation) and inner.name == "lax.exp":
             rewriter.replace(op, [], [inner.operands[0]])
+
+
+class StandardizedDraw(RewritePattern):
+    """((l + s·e) − l)/s = e for s ≠ 0: a draw scored by its own law gives its noise back."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if op.name != "lax.div":
+            return
+        centred, scale = op.operands[0].owner, op.operands[1]
+        if not isinstance(centred, Operation) or centred.name != "lax.sub":
+            return
+        noise = _other(
+            _other(centred.operands[0], "lax.add", centred.operands[1]), "lax.mul", scale
+        )
+        if noise is not None and noise.type == op.results[0].type:
+            rewriter.replace(op, [], [noise])
+
+
+def _other(value: SSAValue | None, name: str, operand: SSAValue) -> SSAValue | None:
+    """The other operand of a commutative op that has this one."""
+    owner = None if value is None else value.owner
+    if not isinstance(owner, Operation) or owner.name != name:
+        return None
+    x, y = owner.operands
+    return y if x is operand else x if y is operand else None
 
 
 class NoOp(RewritePattern):

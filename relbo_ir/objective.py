@@ -133,10 +133,13 @@ class Objective:
         The arrays that the objective reads, in its order, from arguments like those of `compile`
         (from those themselves when none are given). Raises ModelError where shapes differ, or NaN.
         """
-        call = self._call
-        if args or kwargs:
-            call = split_call(self.elbo.model, args, kwargs)
-            check_data(call.names, call.leaves)
+        if not args and not kwargs:
+            return self.data
+        call = split_call(self.elbo.model, args, kwargs)
+        check_data(call.names, call.leaves)
+        return self._prepared(call)
+
+    def _prepared(self, call: Call) -> tuple[jax.Array, ...]:
         roles = data_roles(find_function(self._program, "elbo"))
         return self._arrays(dict(zip(call.names, call.leaves, strict=True)), roles)
 
@@ -178,7 +181,7 @@ class Objective:
         """`prepare()` of the arguments that the objective was compiled with."""
         # The objective keeps them: arrays made inside the caller's `jit` would outlive it.
         with jax.ensure_compile_time_eval():
-            return self.prepare()
+            return self._prepared(self._call)
 
     def init(self, key: Key = 0) -> Params:
         """Initial unconstrained parameters, by name; raises ModelError outside a constraint."""
@@ -224,7 +227,7 @@ class Objective:
         return self._executable.run(params, as_key(key), self._data(data))
 
     def _data(self, data: tuple[jax.Array, ...] | None) -> tuple[jax.Array, ...]:
-        if data is None:
+        if data is None or data is self.data:
             return self.data
         given = [(jnp.shape(x), jnp.result_type(x)) for x in data]
         compiled = [(jnp.shape(x), jnp.result_type(x)) for x in self.data]

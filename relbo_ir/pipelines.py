@@ -37,6 +37,7 @@ _PROGRAM = (
     "relbo-expand-densities",
     "relbo-lower-sampling",
     "relbo-lower-estimators",
+    "cse",
     *_CLEAN,
 )
 
