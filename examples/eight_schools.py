@@ -59,11 +59,11 @@ def posterior():
 
 
 def train(**options):
-    """A fit with 10 draws a step, and a step size that goes to 0."""
+    """A fit with 40 draws a step, and a step size that goes to 0."""
     import optax
 
     schedule = optax.cosine_decay_schedule(0.03, 3000)
-    return rb.fit(elbo, *data, steps=3000, particles=10, optimizer=optax.adam(schedule), **options)
+    return rb.fit(elbo, *data, steps=3000, particles=40, optimizer=optax.adam(schedule), **options)
 
 
 if __name__ == "__main__":
