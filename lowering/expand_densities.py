@@ -50,7 +50,7 @@ class ExpandDensitiesPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         found = [density for density in op.walk() if isinstance(density, prob.LogDensityOp)]
-        values = {density.result: _expanded(density) for density in found}
+        values: dict[SSAValue, SSAValue] = {d.result: _expanded(d) for d in found}
         for end in op.walk():
             if isinstance(end, prob.YieldOp):  # at once: each single change would cost all of it
                 end.operands = [values.get(v, v) for v in end.operands]

@@ -235,7 +235,7 @@ class Objective:
             return self.data
         known = self._data_types
         if len(data) == len(known) and all(
-            isinstance(x, jax.Array) and x.shape == shape and x.dtype == dtype
+            getattr(x, "shape", None) == shape and getattr(x, "dtype", None) == dtype
             for x, (shape, dtype) in zip(data, known, strict=True)
         ):
             return data
