@@ -34,7 +34,7 @@ from relbo_ir import distributions as dist
 from relbo_ir.dialects.scopes import verify_module
 from relbo_ir.lowering.executable import load, program_source
 from relbo_ir.lowering.trace import split_call, trace_elbo
-from relbo_ir.pipelines import context, resolve
+from relbo_ir.pipelines import context, resolve, without_cycle_collection
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
@@ -142,6 +142,7 @@ FAMILIES: dict[str, Callable[[int], Problem]] = {
 }
 
 
+@without_cycle_collection()
 def compile_stages(problem: Problem, clock: Clock = time.process_time) -> Costs:
     """Compiles as `ELBO.compile` does, with a clock around each stage (by default the CPU's)."""
     model, guide, data = problem

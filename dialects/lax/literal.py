@@ -190,5 +190,7 @@ def parse_literal(parser: AttrParser, text: str, type_: Attribute) -> LiteralAtt
     try:
         payload = b"".join(_element_bytes(element, part) for part in parts)
         return LiteralAttr.from_bytes(TensorType(element, type_.get_shape()), payload)
-    except (ValueError, KeyError, OverflowError, struct.error) as error:
+    except struct.error:  # whose text differs between versions of Python
+        parser.raise_error(f"this text is no constant of {type_}: a number is out of range")
+    except (ValueError, KeyError, OverflowError) as error:
         parser.raise_error(f"this text is no constant of {type_}: {error}")

@@ -89,7 +89,7 @@
 // An integer out of range
 
 %r = lax.constant "256" : tensor<ui8>
-// CHECK: this text is no constant of tensor<ui8>: ubyte format requires 0 <= number <= 255
+// CHECK: this text is no constant of tensor<ui8>: a number is out of range
 
 // -----
 
