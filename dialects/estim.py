@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, TensorType, i1, i64
-from xdsl.ir import Attribute, Block, Dialect, Region, SSAValue
+from xdsl.ir import Attribute, Dialect, Region, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
@@ -18,18 +18,13 @@ from xdsl.irdl import (
     result_def,
     traits_def,
     var_operand_def,
-    var_result_def,
 )
-from xdsl.parser import Parser
-from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.prob.expectations import (
+    DifferentiationOp,
     YieldValueOp,
-    parse_differentiation,
-    print_differentiation,
-    verify_differentiation,
 )
 from relbo_ir.dialects.tensors import INTS, REALS, element_of, is_integer, shape_of_type
 
@@ -187,7 +182,7 @@ class ReplicateOp(IRDLOperation):
 
 
 @irdl_op_definition
-class ValueAndGradOp(IRDLOperation):
+class ValueAndGradOp(DifferentiationOp):
     """
     The value of its region and its derivative with respect to every operand, by automatic
     differentiation: draws inside are functions of their keys.
@@ -200,40 +195,6 @@ class ValueAndGradOp(IRDLOperation):
     """
 
     name = "estim.value_and_grad"
-
-    operand_values = var_operand_def(REALS)
-    value = result_def(REALS)
-    gradients = var_result_def(REALS)
-    body = region_def("single_block")
-    traits = traits_def(Pure())
-
-    def __init__(self, operands: Sequence[SSAValue], region: Region, value_type: Attribute):
-        super().__init__(
-            operands=[operands],
-            regions=[region],
-            result_types=[value_type, [operand.type for operand in operands]],
-        )
-
-    @property
-    def block(self) -> Block:
-        return self.body.block
-
-    @property
-    def terminator(self) -> YieldValueOp:
-        last = self.body.block.last_op
-        if not isinstance(last, YieldValueOp):
-            raise VerifyException(f"{self.name} must end in prob.yield_value")
-        return last
-
-    def verify_(self) -> None:
-        verify_differentiation(self, self.terminator)
-
-    @classmethod
-    def parse(cls, parser: Parser) -> ValueAndGradOp:
-        return parse_differentiation(cls, parser)
-
-    def print(self, printer: Printer) -> None:
-        print_differentiation(self, printer)
 
 
 Estim = Dialect("estim", [AttachOp, ReplicateOp, ScoreOp, ValueAndGradOp], [])

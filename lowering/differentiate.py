@@ -26,6 +26,7 @@ from relbo_ir.lowering.executable import load
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.types import ir_type, struct
+from relbo_ir.passes.rewriting import replace
 
 LOG_GAMMA = Primitive("relbo_log_gamma")
 """(key, concentration) → log of Gamma draws, with the implicit derivative; stays one op in IR."""
@@ -115,15 +116,12 @@ def _differentiate(gradient: estim.ValueAndGradOp, module: ModuleOp, functions: 
     importer = Importer(functions, InsertPoint.before(gradient), {LOG_GAMMA.name: _write_log_gamma})
     constants = [importer.constant(c) for c in closed.consts]
     results = importer.inline(closed.jaxpr, constants, [*operands, *captured])
-    for old, new in zip(gradient.results, results, strict=True):
-        old.replace_all_uses_with(new)
-    gradient.detach()
-    gradient.erase()
+    replace(gradient, results)
 
 
 def _hoist(gradient: estim.ValueAndGradOp) -> None:
     """Moves what does not depend on the differentiated values out of the region."""
-    block = gradient.block
+    block = gradient.body.block
     moving: set[SSAValue] = set(block.args)
     for op in list(block.ops):
         depends = any(v in moving for v in op.operands) or isinstance(op, prob.YieldValueOp)
@@ -137,9 +135,11 @@ def _hoist(gradient: estim.ValueAndGradOp) -> None:
 
 
 def _captured(gradient: estim.ValueAndGradOp) -> list[SSAValue]:
-    inside = {v for op in gradient.block.walk() for v in op.results} | set(gradient.block.args)
+    inside = {v for op in gradient.body.block.walk() for v in op.results} | set(
+        gradient.body.block.args
+    )
     found: dict[SSAValue, None] = {}
-    for op in gradient.block.walk():
+    for op in gradient.body.block.walk():
         for value in op.operands:
             if value not in inside:
                 found[value] = None
@@ -150,12 +150,12 @@ def _surrogate(
     module: ModuleOp, gradient: estim.ValueAndGradOp, captured: list[SSAValue]
 ) -> Callable[..., Any]:
     """The region as a JAX function of its arguments and of what it captures."""
-    types = [v.type for v in (*gradient.block.args, *captured)]
+    types = [v.type for v in (*gradient.body.block.args, *captured)]
     block = Block(arg_types=types)
     mapper: dict[SSAValue, SSAValue] = dict(
-        zip((*gradient.block.args, *captured), block.args, strict=True)
+        zip((*gradient.body.block.args, *captured), block.args, strict=True)
     )
-    for op in gradient.block.ops:
+    for op in gradient.body.block.ops:
         if isinstance(op, prob.YieldValueOp):
             block.add_op(ReturnOp(*[mapper[v] for v in op.values]))
         else:

@@ -306,7 +306,7 @@ class FunctionEmitter:
 
     def _value_and_grad(self, op: ValueAndGradOp) -> None:
         name = f"surrogate_{self._count[0]}"
-        self._nested(name, op.block)
+        self._nested(name, op.body.block)
         value = self.fresh(op.value, "value")
         arguments = ", ".join(self.name(v) for v in op.operand_values)
         if not op.operand_values:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, StringAttr, SymbolRefAttr, i64
 from xdsl.dialects.func import CallOp
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import PassError
@@ -20,25 +20,19 @@ if TYPE_CHECKING:
 
 
 @emits(lax.CustomJvpOp, lax.CustomVjpOp)
-def _custom(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, (lax.CustomJvpOp, lax.CustomVjpOp)):
-        raise TypeError(op.name)
+def _custom(em: FunctionEmitter, op: lax.CustomJvpOp | lax.CustomVjpOp) -> str:
     function = em.module.custom_function(op)
     return em.unpack(op, f"{function}({', '.join(em.name(v) for v in op.arguments)})")
 
 
 @emits(CallOp)
-def _call(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, CallOp):
-        raise TypeError(op.name)
+def _call(em: FunctionEmitter, op: CallOp) -> str:
     function = em.module.function(op.callee.string_value())
     return em.unpack(op, f"{function}({', '.join(em.name(v) for v in op.arguments)})")
 
 
 @emits(lax.ScanOp)
-def _scan(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.ScanOp):
-        raise TypeError(op.name)
+def _scan(em: FunctionEmitter, op: lax.ScanOp) -> str:
     names = [em.name(v) for v in op.arguments]
     k, c = op.num_consts.value.data, op.num_carry.value.data
     consts, carry, xs = names[:k], names[k : k + c], names[k + c :]
@@ -59,9 +53,7 @@ def _tuple(names: Sequence[str]) -> str:
 
 
 @emits(lax.WhileOp)
-def _while(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.WhileOp):
-        raise TypeError(op.name)
+def _while(em: FunctionEmitter, op: lax.WhileOp) -> str:
     em.module.helper("as_tuple")
     em.module.helper("as_tuple")
     names = [em.name(v) for v in op.arguments]
@@ -75,9 +67,7 @@ def _while(em: FunctionEmitter, op: Operation) -> str:
 
 
 @emits(lax.CondOp)
-def _cond(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.CondOp):
-        raise TypeError(op.name)
+def _cond(em: FunctionEmitter, op: lax.CondOp) -> str:
     branches = [em.module.function(b.string_value()) for b in op.branches]
     arguments = "".join(f", {em.name(v)}" for v in op.arguments)
     call = f"lax.switch({em.name(op.index)}, [{', '.join(branches)}]{arguments})"
@@ -100,9 +90,7 @@ _PUBLIC = {
 
 
 @emits(lax.BindOp)
-def _bind(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.BindOp):
-        raise TypeError(op.name)
+def _bind(em: FunctionEmitter, op: lax.BindOp) -> str:
     em.module.helper("as_tuple")
     name = op.primitive.data
     try:

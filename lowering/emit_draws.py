@@ -51,9 +51,7 @@ def _categorical(em: FunctionEmitter, op: Operation) -> str:
 
 
 @emits(rng.SiteKeysOp)
-def _site_keys(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, rng.SiteKeysOp):
-        raise TypeError(op.name)
+def _site_keys(em: FunctionEmitter, op: rng.SiteKeysOp) -> str:
     names = [n.data for n in op.sites]
     hashes = [rng.stable_hash(name) for name in names]
     em.comment(f"sites {', '.join(ascii(name) for name in names)}")
@@ -64,9 +62,7 @@ def _site_keys(em: FunctionEmitter, op: Operation) -> str:
 
 
 @emits(rng.SiteKeyOp)
-def _site_key(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, rng.SiteKeyOp):
-        raise TypeError(op.name)
+def _site_key(em: FunctionEmitter, op: rng.SiteKeyOp) -> str:
     em.comment(f"site {op.site.data!a}")
     return f"random.fold_in({em.name(op.key)}, {rng.stable_hash(op.site.data)})"
 

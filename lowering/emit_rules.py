@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
@@ -17,7 +17,9 @@ from relbo_ir.lowering.types import array_of, dtype_name
 if TYPE_CHECKING:
     from relbo_ir.lowering.emit import FunctionEmitter
 
-Emit = Callable[["FunctionEmitter", Operation], str]
+OpT = TypeVar("OpT", bound=Operation)
+EmitOf = Callable[["FunctionEmitter", OpT], str]
+Emit = EmitOf[Operation]
 EMIT: dict[type[Operation], Emit] = {}
 
 _SPECIAL = {
@@ -38,12 +40,16 @@ _SPECIAL = {
 }
 
 
-def emits(*classes: type[Operation]) -> Callable[[Emit], Emit]:
+def emits(*classes: type[OpT]) -> Callable[[EmitOf[OpT]], EmitOf[OpT]]:
     """Registers the expression of op classes."""
 
-    def register(function: Emit) -> Emit:
-        for cls in classes:
-            EMIT[cls] = function
+    def register(function: EmitOf[OpT]) -> EmitOf[OpT]:
+        def emit(em: FunctionEmitter, op: Operation) -> str:
+            if not isinstance(op, classes):
+                raise TypeError(op.name)
+            return function(em, op)
+
+        EMIT.update(dict.fromkeys(classes, emit))
         return function
 
     return register
@@ -98,9 +104,7 @@ for _short, _cls in lax.ELEMENTWISE.items():
 
 
 @emits(lax.ConstantOp)
-def _constant(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.ConstantOp):
-        raise TypeError(op.name)
+def _constant(em: FunctionEmitter, op: lax.ConstantOp) -> str:
     value, dtype = op.value, dtype_text(op.result)
     splat, shape = value.splat, shape_of(op.result)
     if value.text.startswith("0x") or ", 0x" in value.text:
@@ -121,9 +125,7 @@ def _convert(em: FunctionEmitter, op: Operation) -> str:
 
 
 @emits(lax.BroadcastInDimOp)
-def _broadcast(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.BroadcastInDimOp):
-        raise TypeError(op.name)
+def _broadcast(em: FunctionEmitter, op: lax.BroadcastInDimOp) -> str:
     x, shape, dims = em.name(op.x), shape_of(op.result), tuple_of(op.dimensions)
     return f"lax.broadcast_in_dim({x}, {shape}, {dims})"
 
@@ -134,74 +136,54 @@ def _reshape(em: FunctionEmitter, op: Operation) -> str:
 
 
 @emits(lax.TransposeOp)
-def _transpose(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.TransposeOp):
-        raise TypeError(op.name)
+def _transpose(em: FunctionEmitter, op: lax.TransposeOp) -> str:
     return f"lax.transpose({em.name(op.x)}, {tuple_of(op.permutation)})"
 
 
 @emits(lax.SqueezeOp)
-def _squeeze(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.SqueezeOp):
-        raise TypeError(op.name)
+def _squeeze(em: FunctionEmitter, op: lax.SqueezeOp) -> str:
     return f"lax.squeeze({em.name(op.x)}, {tuple_of(op.dimensions)})"
 
 
 @emits(lax.ConcatenateOp)
-def _concatenate(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.ConcatenateOp):
-        raise TypeError(op.name)
+def _concatenate(em: FunctionEmitter, op: lax.ConcatenateOp) -> str:
     return f"lax.concatenate({em.list_of(op.xs)}, {op.dimension.value.data})"
 
 
 @emits(lax.StackOp)
-def _stack(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.StackOp):
-        raise TypeError(op.name)
+def _stack(em: FunctionEmitter, op: lax.StackOp) -> str:
     return f"jnp.stack({em.list_of(op.xs)}, {op.axis.value.data})"
 
 
 @emits(lax.UnstackOp)
-def _unstack(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.UnstackOp):
-        raise TypeError(op.name)
+def _unstack(em: FunctionEmitter, op: lax.UnstackOp) -> str:
     return f"jnp.unstack({em.name(op.x)}, axis={op.axis.value.data})"
 
 
 @emits(lax.SplitOp)
-def _split(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.SplitOp):
-        raise TypeError(op.name)
+def _split(em: FunctionEmitter, op: lax.SplitOp) -> str:
     return f"lax.split({em.name(op.x)}, {tuple_of(op.sizes)}, {op.axis.value.data})"
 
 
 @emits(lax.SliceOp)
-def _slice(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.SliceOp):
-        raise TypeError(op.name)
+def _slice(em: FunctionEmitter, op: lax.SliceOp) -> str:
     parts = [tuple_of(a) for a in (op.start, op.limit, op.strides)]
     return f"lax.slice({em.name(op.x)}, {', '.join(map(str, parts))})"
 
 
 @emits(lax.PadOp)
-def _pad(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.PadOp):
-        raise TypeError(op.name)
+def _pad(em: FunctionEmitter, op: lax.PadOp) -> str:
     config = list(zip(tuple_of(op.low), tuple_of(op.high), tuple_of(op.interior), strict=True))
     return f"lax.pad({em.name(op.x)}, {em.name(op.value)}, {config})"
 
 
 @emits(lax.RevOp)
-def _rev(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.RevOp):
-        raise TypeError(op.name)
+def _rev(em: FunctionEmitter, op: lax.RevOp) -> str:
     return f"lax.rev({em.name(op.x)}, {tuple_of(op.dimensions)})"
 
 
 @emits(lax.IotaOp)
-def _iota(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.IotaOp):
-        raise TypeError(op.name)
+def _iota(em: FunctionEmitter, op: lax.IotaOp) -> str:
     axis = op.dimension.value.data
     return f"lax.broadcasted_iota({dtype_text(op.result)}, {shape_of(op.result)}, {axis})"
 
@@ -218,41 +200,31 @@ _REDUCTIONS: dict[type[lax.ReductionOp], str] = {
 
 
 @emits(*_REDUCTIONS)
-def _reduction(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.ReductionOp):
-        raise TypeError(op.name)
+def _reduction(em: FunctionEmitter, op: lax.ReductionOp) -> str:
     return _REDUCTIONS[type(op)].format(x=em.name(op.x), axes=tuple_of(op.axes))
 
 
 @emits(lax.ArgmaxOp, lax.ArgminOp)
-def _argument(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.ArgumentOp):
-        raise TypeError(op.name)
+def _argument(em: FunctionEmitter, op: lax.ArgumentOp) -> str:
     name = op.name.removeprefix("lax.")
     return f"lax.{name}({em.name(op.x)}, {op.axis.value.data}, {dtype_text(op.result)})"
 
 
 @emits(lax.CumsumOp, lax.CumprodOp, lax.CummaxOp, lax.CumminOp, lax.CumlogsumexpOp)
-def _cumulative(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.CumulativeOp):
-        raise TypeError(op.name)
+def _cumulative(em: FunctionEmitter, op: lax.CumulativeOp) -> str:
     name, reverse = op.name.removeprefix("lax."), bool(op.reverse)
     return f"lax.{name}({em.name(op.x)}, axis={op.axis.value.data}, reverse={reverse})"
 
 
 @emits(lax.SortOp)
-def _sort(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.SortOp):
-        raise TypeError(op.name)
+def _sort(em: FunctionEmitter, op: lax.SortOp) -> str:
     operands = ", ".join(em.name(x) for x in op.xs)
     options = f"is_stable={bool(op.is_stable)}, num_keys={op.num_keys.value.data}"
     return f"lax.sort(({operands},), dimension={op.dimension.value.data}, {options})"
 
 
 @emits(lax.DotGeneralOp)
-def _dot_general(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.DotGeneralOp):
-        raise TypeError(op.name)
+def _dot_general(em: FunctionEmitter, op: lax.DotGeneralOp) -> str:
     contract = (tuple_of(op.x_contract), tuple_of(op.y_contract))
     batch = (tuple_of(op.x_batch), tuple_of(op.y_batch))
     precision = ""
@@ -264,17 +236,13 @@ def _dot_general(em: FunctionEmitter, op: Operation) -> str:
 
 
 @emits(lax.DynamicSliceOp)
-def _dynamic_slice(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.DynamicSliceOp):
-        raise TypeError(op.name)
+def _dynamic_slice(em: FunctionEmitter, op: lax.DynamicSliceOp) -> str:
     arguments = f"{em.name(op.x)}, {em.list_of(op.starts)}, {tuple_of(op.sizes)}"
     return f"lax.dynamic_slice({arguments}, allow_negative_indices=False)"
 
 
 @emits(lax.DynamicUpdateSliceOp)
-def _dynamic_update_slice(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.DynamicUpdateSliceOp):
-        raise TypeError(op.name)
+def _dynamic_update_slice(em: FunctionEmitter, op: lax.DynamicUpdateSliceOp) -> str:
     arguments = f"{em.name(op.x)}, {em.name(op.update)}, {em.list_of(op.starts)}"
     return f"lax.dynamic_update_slice({arguments}, allow_negative_indices=False)"
 
@@ -287,9 +255,7 @@ _MODES = {
 
 
 @emits(lax.GatherOp)
-def _gather(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.GatherOp):
-        raise TypeError(op.name)
+def _gather(em: FunctionEmitter, op: lax.GatherOp) -> str:
     numbers = (
         f"lax.GatherDimensionNumbers(offset_dims={tuple_of(op.offset_dims)}, "
         f"collapsed_slice_dims={tuple_of(op.collapsed_slice_dims)}, "
@@ -306,9 +272,7 @@ def _gather(em: FunctionEmitter, op: Operation) -> str:
 
 
 @emits(lax.ScatterOp, lax.ScatterAddOp)
-def _scatter(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.ScatterBase):
-        raise TypeError(op.name)
+def _scatter(em: FunctionEmitter, op: lax.ScatterBase) -> str:
     numbers = (
         f"lax.ScatterDimensionNumbers(update_window_dims={tuple_of(op.update_window_dims)}, "
         f"inserted_window_dims={tuple_of(op.inserted_window_dims)}, "
@@ -335,7 +299,5 @@ def _clamp(em: FunctionEmitter, op: Operation) -> str:
 
 
 @emits(lax.IntegerPowOp)
-def _integer_pow(em: FunctionEmitter, op: Operation) -> str:
-    if not isinstance(op, lax.IntegerPowOp):
-        raise TypeError(op.name)
+def _integer_pow(em: FunctionEmitter, op: lax.IntegerPowOp) -> str:
     return f"lax.integer_pow({em.name(op.x)}, {op.exponent.value.data})"

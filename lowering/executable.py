@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from relbo_ir.passes.report import NAMES
 
 _CACHE: OrderedDict[tuple[str, bool], Executable] = OrderedDict()
 _CACHE_SIZE = 64
+_PROGRAMS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def executable(module: ModuleOp, symbol: str = "elbo") -> Executable:
 
 def load(source: str) -> dict[str, Any]:
     """Runs emitted source; tracebacks show its lines."""
-    filename = f"<relbo-ir program {len(linecache.cache)}>"
+    filename = f"<relbo-ir program {next(_PROGRAMS)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     namespace: dict[str, Any] = {"__name__": "relbo_ir_program"}
     exec(compile(source, filename, "exec"), namespace)

@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.dist import Transform
@@ -19,6 +19,7 @@ from relbo_ir.dialects.lax import shape_of
 from relbo_ir.lowering.densities import DENSITIES, categorical, guarded
 from relbo_ir.passes.analyses.support import law_support
 from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.rewriting import replace_uses
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,9 @@ class ExpandDensitiesPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         found = [density for density in op.walk() if isinstance(density, prob.LogDensityOp)]
         values: dict[SSAValue, SSAValue] = {d.result: _expanded(d) for d in found}
-        for end in op.walk():
-            if isinstance(end, prob.YieldOp):  # at once: each single change would cost all of it
-                end.operands = [values.get(v, v) for v in end.operands]
+        replace_uses(values)
         for density in found:
-            density.result.replace_all_uses_with(values[density.result])
-            density.detach()
-            density.erase()
+            Rewriter.erase_op(density)
 
 
 def _expanded(op: prob.LogDensityOp) -> SSAValue:

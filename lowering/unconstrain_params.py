@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp, NoneAttr, TensorType
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.lowering.constraints import bijection, unconstrained_shape
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import inline_function
+from relbo_ir.passes.rewriting import move_ops, replace, replace_uses
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,10 @@ class UnconstrainParamsPass(ModulePass):
                 _unconstrain(function, functions)
 
 
+_Coordinates = dict[SSAValue, tuple[SSAValue, prob.ParameterAttr]]
+"""For a constrained argument its unconstrained coordinates, and what it is."""
+
+
 def _unconstrained_type(value: SSAValue, role: prob.ParameterAttr) -> Attribute:
     if not isinstance(value.type, TensorType):
         raise TypeError(f"{value.type} is not a tensor")
@@ -60,83 +66,65 @@ def _unconstrained_type(value: SSAValue, role: prob.ParameterAttr) -> Attribute:
     return TensorType(value.type.get_element_type(), shape)
 
 
-def _constrained(
-    value: SSAValue, role: prob.ParameterAttr, functions: Functions, where: InsertPoint
-) -> SSAValue:
-    transform = bijection(role.constraint)
-    return inline_function(transform, [value], functions, where)[0]
-
-
-def _unconstrain(function: prob.FuncOp, functions: Functions) -> None:
-    old_block = function.body.block
-    roles = list(function.roles)
-    new_roles: list[Attribute] = []
-    block = Block()
-    coordinates: dict[SSAValue, tuple[SSAValue, prob.ParameterAttr]] = {}
-    for argument, role in zip(old_block.args, roles, strict=True):
+def _remade(old: Block, roles: Sequence[Attribute]) -> tuple[Block, _Coordinates]:
+    """The block with coordinates for the arguments that are parameters; those are still in use."""
+    types = [
+        _unconstrained_type(argument, role)
+        if isinstance(role, prob.ParameterAttr)
+        else argument.type
+        for argument, role in zip(old.args, roles, strict=True)
+    ]
+    block = Block(arg_types=types)
+    coordinates: _Coordinates = {}
+    same: dict[SSAValue, SSAValue] = {}
+    for argument, new, role in zip(old.args, block.args, roles, strict=True):
         if isinstance(role, prob.ParameterAttr):
-            new = block.insert_arg(_unconstrained_type(argument, role), len(block.args))
             coordinates[argument] = (new, role)
-            role = prob.UnconstrainedAttr(role.parameter, role.constraint)
         else:
-            new = block.insert_arg(argument.type, len(block.args))
-            argument.replace_all_uses_with(new)
-        new_roles.append(role)
-    for op in list(old_block.ops):
-        op.detach()
-        block.add_op(op)
-        if isinstance(op, prob.GradientOp):
-            _unconstrain_gradient(op, coordinates, functions)
-    first = block.first_op
-    for argument, (new, role) in coordinates.items():
-        if argument.uses and first is not None:
-            value = _constrained(new, role, functions, InsertPoint.before(first))
-            argument.replace_all_uses_with(value)
-    last = block.last_op
-    results = [] if last is None else [v.type for v in last.operands]
-    name, parent = function.sym_name.data, function.parent_block()
-    if parent is None:
-        raise ValueError("a function stands in a module")
-    replacement = prob.FuncOp(name, Region(block), new_roles, results)
-    parent.insert_op_before(replacement, function)
-    function.detach()
-    function.erase()
+            same[argument] = new
+    replace_uses(same)
+    move_ops(old, block)
+    return block, coordinates
 
 
-def _unconstrain_gradient(
-    op: prob.GradientOp,
-    coordinates: dict[SSAValue, tuple[SSAValue, prob.ParameterAttr]],
-    functions: Functions,
-) -> None:
-    old = op.body.block
-    block = Block()
-    operands: list[SSAValue] = []
-    pending: list[tuple[SSAValue, SSAValue, prob.ParameterAttr]] = []
-    for argument, operand in zip(old.args, op.operand_values, strict=True):
-        if operand in coordinates:
-            new, role = coordinates[operand]
-            inner = block.insert_arg(new.type, len(block.args))
-            pending.append((argument, inner, role))
-            operands.append(new)
-        else:
-            inner = block.insert_arg(argument.type, len(block.args))
-            argument.replace_all_uses_with(inner)
-            operands.append(operand)
-    for inner_op in list(old.ops):
-        inner_op.detach()
-        block.add_op(inner_op)
+def _constrain(block: Block, coordinates: _Coordinates, functions: Functions) -> None:
+    """Computes the parameters that are used from their coordinates, at the block's start."""
     first = block.first_op
     if first is None:
         return
-    for argument, inner, role in pending:
-        value = _constrained(inner, role, functions, InsertPoint.before(first))
-        argument.replace_all_uses_with(value)
+    where = InsertPoint.before(first)
+    values: dict[SSAValue, SSAValue] = {}
+    for argument, (new, role) in coordinates.items():
+        if argument.uses:
+            transform = bijection(role.constraint)
+            values[argument] = inline_function(transform, [new], functions, where)[0]
+    replace_uses(values)
+
+
+def _unconstrain(function: prob.FuncOp, functions: Functions) -> None:
+    roles = list(function.roles)
+    block, coordinates = _remade(function.body.block, roles)
+    for gradient in [op for op in block.ops if isinstance(op, prob.GradientOp)]:
+        _unconstrain_gradient(gradient, coordinates, functions)
+    _constrain(block, coordinates, functions)
+    new_roles = [
+        prob.UnconstrainedAttr(role.parameter, role.constraint)
+        if isinstance(role, prob.ParameterAttr)
+        else role
+        for role in roles
+    ]
+    last = block.last_op
+    results = [] if last is None else [v.type for v in last.operands]
+    replacement = prob.FuncOp(function.sym_name.data, Region(block), new_roles, results)
+    Rewriter.replace_op(function, replacement)
+
+
+def _unconstrain_gradient(op: prob.GradientOp, outside: _Coordinates, functions: Functions) -> None:
+    differentiated = list(op.operand_values)
+    roles = [outside[v][1] if v in outside else NoneAttr() for v in differentiated]
+    block, coordinates = _remade(op.body.block, roles)
+    _constrain(block, coordinates, functions)
+    operands = [outside[v][0] if v in outside else v for v in differentiated]
     replacement = prob.GradientOp(operands, Region(block), op.value.type)
-    parent = op.parent_block()
-    if parent is None:
-        raise ValueError("a gradient stands in a block")
-    parent.insert_op_before(replacement, op)
-    for old_result, new_result in zip(op.results, replacement.results, strict=True):
-        old_result.replace_all_uses_with(new_result)
-    op.detach()
-    op.erase()
+    InsertPoint.before(op).block.insert_op_before(replacement, op)
+    replace(op, replacement.results)

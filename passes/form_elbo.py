@@ -9,6 +9,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, TensorType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.errors import PassError
@@ -71,11 +72,9 @@ class FormElboPass(ModulePass):
             guide = None if elbo.guide is None else _function(op, elbo, elbo.guide)
             used |= {f for f in (model, guide) if f is not None}
             op.body.block.insert_op_before(_Former(elbo, model, guide).form(), elbo)
-            elbo.detach()
-            elbo.erase()
+            Rewriter.erase_op(elbo)
         for function in used:
-            function.detach()
-            function.erase()
+            Rewriter.erase_op(function)
 
 
 def _function(module: ModuleOp, elbo: prob.ElboOp, symbol: SymbolRefAttr) -> prob.FuncOp:

@@ -15,12 +15,13 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
-from xdsl.rewriter import InsertPoint
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import estim, lax, prob, rng
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.tensors import with_shape
 from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.rewriting import replace
 
 
 @dataclass(frozen=True)
@@ -146,16 +147,11 @@ def _lower_gradient(op: prob.GradientOp, particles: int) -> None:
     if len(held) != 1 or parent is None:
         raise PassError.at(op, "a gradient holds one expectation", "split it into several")
     expectation = held[0]
-    expectation.result.replace_all_uses_with(_surrogate(expectation, particles))
-    expectation.detach()
-    expectation.erase()
+    replace(expectation, [_surrogate(expectation, particles)])
     region = op.detach_region(0)
     lowered = estim.ValueAndGradOp(list(op.operand_values), region, op.value.type)
     parent.insert_op_before(lowered, op)
-    for old, new in zip(op.results, lowered.results, strict=True):
-        old.replace_all_uses_with(new)
-    op.detach()
-    op.erase()
+    replace(op, lowered.results)
 
 
 def _surrogate(expectation: prob.ExpectationOp, particles: int) -> SSAValue:
@@ -163,11 +159,9 @@ def _surrogate(expectation: prob.ExpectationOp, particles: int) -> SSAValue:
     w = Writer(InsertPoint.before(yielded))
     zero = [w.constant(expectation.result.type, 0.0)] if not yielded.addends else []
     total = _total([*zero, *(w.sum(w.expression(a)) for a in yielded.addends)]).value
-    yielded.detach()
-    yielded.erase()
+    Rewriter.erase_op(yielded)
     for named in [op for op in expectation.body.block.ops if isinstance(op, prob.DeterministicOp)]:
-        named.detach()
-        named.erase()
+        Rewriter.erase_op(named)
     body = list(expectation.body.block.ops)
     if particles == 1:
         _move(body, expectation)

@@ -17,6 +17,7 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import ROLE, How
 from relbo_ir.passes.draws import Noise, draw, noise_of, prob_shape, row
 from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.rewriting import replace
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,7 @@ def finish(choice: prob.SampleOp, value: SSAValue, writer: Writer) -> None:
     if choice.how.data is How.SCORE:
         value = writer.stop_gradient(writer.expression(value)).value
     value.name_hint = choice.value.name_hint
-    choice.value.replace_all_uses_with(value)
-    choice.detach()
-    choice.erase()
+    replace(choice, [value])
 
 
 def _is_model(function: prob.FuncOp) -> bool:

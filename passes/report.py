@@ -8,7 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp
 from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import PassError
@@ -104,13 +104,11 @@ def _return(function: prob.FuncOp, names: list[str], values: list[SSAValue]) -> 
     last = block.last_op
     if last is None:
         raise ValueError("a function ends in prob.return")
-    last.detach()
-    last.erase()
+    Rewriter.erase_op(last)
     block.add_op(prob.ReturnOp(values))
     gradients = [op for op in block.ops if isinstance(op, prob.GradientOp)]
     for gradient in gradients:
-        gradient.detach()
-        gradient.erase(safe_erase=False)
+        Rewriter.erase_op(gradient, safe_erase=False)
     results: list[Attribute] = [value.type for value in values]
     inputs = list(function.function_type.inputs.data)
     function.properties["function_type"] = FunctionType.from_lists(inputs, results)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Self
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
     FunctionType,
 )
-from xdsl.ir import Attribute, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
@@ -164,24 +165,16 @@ class YieldValueOp(IRDLOperation):
         super().__init__(operands=[values])
 
 
-@irdl_op_definition
-class GradientOp(IRDLOperation):
+class DifferentiationOp(IRDLOperation, ABC):
     """
-    The value v of its region and ∂v/∂xᵢ for every operand xᵢ. The differentiated values are block
+    What `prob.gradient` and `estim.value_and_grad` share: the value of a region that yields one
+    number, and its derivative with respect to every operand. The differentiated values are block
     arguments: were they captured, CSE would change the derivative.
 
-    With choices that are `score` or `pathwise` inside, the derivative holds the draws of `score`
-    choices fixed, differentiates the draws of `pathwise` ones, and is that of the exact
-    expectation over the others; the operation denotes its mean over the fixed draws.
-
     ```mlir
-    %value, %d = prob.gradient (%x_ = %x) : (tensor<3xf32>) -> (tensor<f32>, tensor<3xf32>) {
-      prob.yield_value %e : tensor<f32>
-    }
+    %value, %d = NAME (%x_ = %x) : (tensor<3xf32>) -> (tensor<f32>, tensor<3xf32>) { ... }
     ```
     """
-
-    name = "prob.gradient"
 
     operand_values = var_operand_def(REALS)
     value = result_def(REALS)
@@ -204,71 +197,71 @@ class GradientOp(IRDLOperation):
         return last
 
     def verify_(self) -> None:
-        verify_differentiation(self, self.terminator)
+        types = tuple(operand.type for operand in self.operands)
+        if shape_of_type(self.value.type):
+            raise VerifyException(f"{self.name}: the value is one number, not {self.value.type}")
+        if tuple(arg.type for arg in self.body.block.args) != types:
+            raise VerifyException(f"{self.name}: block arguments and operands differ in type")
+        if tuple(gradient.type for gradient in self.gradients) != types:
+            raise VerifyException(f"{self.name}: gradients and operands differ in type")
+        if [value.type for value in self.terminator.values] != [self.value.type]:
+            raise VerifyException(f"{self.name}: yields other than its one value")
 
     @classmethod
-    def parse(cls, parser: Parser) -> GradientOp:
-        return parse_differentiation(cls, parser)
+    def parse(cls, parser: Parser) -> Self:
+        arguments: list[Parser.UnresolvedArgument] = []
+        operands: list[UnresolvedOperand] = []
+
+        def binding() -> None:
+            arguments.append(parser.parse_argument(expect_type=False))
+            parser.parse_punctuation("=")
+            operands.append(parser.parse_unresolved_operand())
+
+        position = parser.pos
+        parser.parse_comma_separated_list(parser.Delimiter.PAREN, binding)
+        parser.parse_punctuation(":")
+        function_type = parser.parse_function_type()
+        values = parser.resolve_operands(operands, function_type.inputs.data, position)
+        resolved = [a.resolve(t) for a, t in zip(arguments, function_type.inputs.data, strict=True)]
+        region = parser.parse_region(resolved)
+        attributes = parser.parse_optional_attr_dict()
+        return cls.create(
+            operands=values,
+            result_types=function_type.outputs.data,
+            regions=[region],
+            attributes=attributes,
+        )
 
     def print(self, printer: Printer) -> None:
-        print_differentiation(self, printer)
+        printer.print_string(" (")
+        for i, (arg, operand) in enumerate(zip(self.body.block.args, self.operands, strict=True)):
+            printer.print_string(", " if i else "")
+            printer.print_block_argument(arg, print_type=False)
+            printer.print_string(" = ")
+            printer.print_operand(operand)
+        printer.print_string(") : ")
+        printer.print_attribute(
+            FunctionType.from_lists([v.type for v in self.operands], [r.type for r in self.results])
+        )
+        printer.print_string(" ")
+        printer.print_region(self.body, print_entry_block_args=False)
+        printer.print_op_attributes(self.attributes)
 
 
-def verify_differentiation(op: Operation, terminator: YieldValueOp) -> None:
-    """Checks what `prob.gradient` and `estim.value_and_grad` share: operands, arguments, types."""
-    types = tuple(operand.type for operand in op.operands)
-    if shape_of_type(op.results[0].type):
-        raise VerifyException(f"{op.name}: the value is one number, not {op.results[0].type}")
-    if tuple(arg.type for arg in op.regions[0].block.args) != types:
-        raise VerifyException(f"{op.name}: block arguments and operands differ in type")
-    if tuple(result.type for result in op.results[1:]) != types:
-        raise VerifyException(f"{op.name}: gradients and operands differ in type")
-    if [value.type for value in terminator.values] != [op.results[0].type]:
-        raise VerifyException(f"{op.name}: yields other than its one value")
+@irdl_op_definition
+class GradientOp(DifferentiationOp):
+    """
+    The value v of its region and ∂v/∂xᵢ for every operand xᵢ.
 
+    With choices that are `score` or `pathwise` inside, the derivative holds the draws of `score`
+    choices fixed, differentiates the draws of `pathwise` ones, and is that of the exact
+    expectation over the others; the operation denotes its mean over the fixed draws.
 
-_OpT = TypeVar("_OpT", bound=IRDLOperation)
+    ```mlir
+    %value, %d = prob.gradient (%x_ = %x) : (tensor<3xf32>) -> (tensor<f32>, tensor<3xf32>) {
+      prob.yield_value %e : tensor<f32>
+    }
+    ```
+    """
 
-
-def parse_differentiation(cls: type[_OpT], parser: Parser) -> _OpT:
-    """Reads `(%x_ = %x, ...) : functional-type {region} attr-dict`."""
-    arguments: list[Parser.UnresolvedArgument] = []
-    operands: list[UnresolvedOperand] = []
-
-    def binding() -> None:
-        arguments.append(parser.parse_argument(expect_type=False))
-        parser.parse_punctuation("=")
-        operands.append(parser.parse_unresolved_operand())
-
-    position = parser.pos
-    parser.parse_comma_separated_list(parser.Delimiter.PAREN, binding)
-    parser.parse_punctuation(":")
-    function_type = parser.parse_function_type()
-    values = parser.resolve_operands(operands, function_type.inputs.data, position)
-    resolved = [a.resolve(t) for a, t in zip(arguments, function_type.inputs.data, strict=True)]
-    region = parser.parse_region(resolved)
-    attributes = parser.parse_optional_attr_dict()
-    return cls.create(
-        operands=values,
-        result_types=function_type.outputs.data,
-        regions=[region],
-        attributes=attributes,
-    )
-
-
-def print_differentiation(op: Operation, printer: Printer) -> None:
-    """Writes what `parse_differentiation` reads."""
-    block = op.regions[0].block
-    printer.print_string(" (")
-    for i, (arg, operand) in enumerate(zip(block.args, op.operands, strict=True)):
-        printer.print_string(", " if i else "")
-        printer.print_block_argument(arg, print_type=False)
-        printer.print_string(" = ")
-        printer.print_operand(operand)
-    printer.print_string(") : ")
-    printer.print_attribute(
-        FunctionType.from_lists([v.type for v in op.operands], [r.type for r in op.results])
-    )
-    printer.print_string(" ")
-    printer.print_region(op.regions[0], print_entry_block_args=False)
-    printer.print_op_attributes(op.attributes)
+    name = "prob.gradient"

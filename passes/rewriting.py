@@ -1,0 +1,33 @@
+"""Replacing many values at once, in time that is linear in their uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.rewriter import Rewriter
+
+
+def replace_uses(values: Mapping[SSAValue, SSAValue]) -> None:
+    """
+    Replaces every use of each key by its value, which takes its name where it has none. xDSL copies an op's whole list of operands for each
+    one that it sets, so the operands of an op are set once, however many of them change.
+    """
+    users = {use.operation: None for old in values for use in old.uses}
+    for old, new in values.items():
+        new.name_hint = new.name_hint or old.name_hint
+    for user in users:
+        user.operands = [values.get(v, v) for v in user.operands]
+
+
+def replace(op: Operation, results: Sequence[SSAValue]) -> None:
+    """Puts values in the place of an op's results, and erases the op."""
+    replace_uses(dict(zip(op.results, results, strict=True)))
+    Rewriter.erase_op(op)
+
+
+def move_ops(source: Block, target: Block) -> None:
+    """Moves every op of a block to the end of another."""
+    for op in list(source.ops):
+        op.detach()
+        target.add_op(op)
