@@ -242,7 +242,8 @@ def family(name: str, sizes: list[int], budget: float, xla_up_to: int) -> bool:
     known: dict[int, Costs] = {}
     stopped: tuple[int, str, float] | None = None
     for n in sizes:
-        repeats = 5 if n <= 100 else 1
+        quick = not known or list(known.values())[-1].total < 1.0
+        repeats = 5 if n <= 100 or quick else 1
         guess = _guesses(known, n)
 
         if sum(guess.values()) > budget:
