@@ -55,11 +55,16 @@ class ConstantOp(IRDLOperation):
         super().__init__(properties={"value": value}, result_types=[value.type])
 
     @staticmethod
-    def splat(type_: Attribute, number: Scalar) -> ConstantOp:
-        """The tensor whose elements are all `number`."""
+    def of(type_: Attribute, numbers: Sequence[Scalar]) -> ConstantOp:
+        """The tensor of these numbers in row-major order, or of one for all."""
         if not is_tensor(type_):
             raise TypeError(f"{type_} is not a tensor")
-        return ConstantOp(LiteralAttr.of(type_, [number]))
+        return ConstantOp(LiteralAttr.of(type_, numbers))
+
+    @staticmethod
+    def splat(type_: Attribute, number: Scalar) -> ConstantOp:
+        """The tensor whose elements are all `number`."""
+        return ConstantOp.of(type_, [number])
 
     def verify_(self) -> None:
         if self.value.type != self.result.type:

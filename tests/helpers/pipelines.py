@@ -20,7 +20,9 @@ from relbo_ir.passes.assign_estimators import AssignEstimatorsPass
 from relbo_ir.passes.canonicalize import CanonicalizePass
 from relbo_ir.passes.form_elbo import FormElboPass
 from relbo_ir.passes.pathwise import PathwisePass
+from relbo_ir.passes.rao_blackwellize import RaoBlackwellizePass
 from relbo_ir.passes.score_function import ScoreFunctionPass
+from relbo_ir.passes.split_addends import SplitAddendsPass
 
 CLEANERS: tuple[type[ModulePass], ...] = (
     CanonicalizePass,
@@ -74,7 +76,8 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
     """
     program = draw(programs(family))
     sites = _sites(program)
-    steps = [FormElboPass(), *_interleaved(draw, _decisions(draw, sites, decided))]
+    decisions = _with_rao_blackwellization(draw, _decisions(draw, sites, decided))
+    steps = [FormElboPass(), *_interleaved(draw, decisions)]
     result: list[ModulePass] = []
     for step in steps:
         result.append(step)
@@ -82,6 +85,19 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
             result.append(draw(st.sampled_from(CLEANERS))())
     normal = ("nodes", "weights")[draw(st.integers(0, 1))]
     return Case(program, tuple(result), Precision(exact_normal=normal))
+
+
+def _with_rao_blackwellization(draw: st.DrawFn, decisions: list[ModulePass]) -> list[ModulePass]:
+    """The decisions, with addends split before the first score and pruned at any time."""
+    steps = list(decisions)
+    for _ in range(draw(st.integers(0, 2))):
+        granularity = draw(st.sampled_from(["element", "axis", "site"]))
+        place = draw(st.integers(0, len(steps)))
+        steps.insert(len(steps) - place, RaoBlackwellizePass(granularity=granularity))
+    first = next((k for k, s in enumerate(steps) if isinstance(s, ScoreFunctionPass)), len(steps))
+    if draw(st.booleans()):
+        steps.insert(draw(st.integers(0, first)), SplitAddendsPass())
+    return steps
 
 
 def _interleaved(draw: st.DrawFn, decisions: list[ModulePass]) -> list[ModulePass]:

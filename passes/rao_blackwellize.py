@@ -1,0 +1,115 @@
+"""Rao-Blackwellization: an addend is weighed by the choices that it depends on, and by no others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from relbo_ir.dialects import estim, prob
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.passes.analyses.dependence import DependenceOf
+from relbo_ir.passes.analyses.dependence_facts import Dependence
+from relbo_ir.passes.expressions import Writer
+from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.treatment import expectations
+from relbo_ir.passes.upstreams import element_density, refined
+
+_GRANULARITIES = ("site", "axis", "element")
+
+
+@dataclass(frozen=True)
+class RaoBlackwellizePass(ModulePass):
+    """
+    Takes from the upstream of every addend what the addend does not depend on, element by element:
+    whole choices, and the elements of a choice that an element of the addend does not read.
+
+    Lemma: E[c ∇log q(z | parents)] = 0 where c is no descendant of z (Ranganath, Gerrish and Blei
+    2014), used for each element of z that is drawn by itself and each element of c. Dependence is
+    read off the values (`passes/analyses/dependence.py`), through draws and laws; what is not
+    proved to be independent stays. Draws that are decided later do not matter: a choice that reads
+    z makes its readers descendants of z, however it is treated.
+
+    It lowers the variance of centred addends; without a baseline it can raise it.
+
+    Options: `granularity`: `element` (default), `axis` (an axis of a choice is kept pointwise or
+    summed whole) or `site` (choices are dropped whole or not at all).
+
+    ```mlir
+    %u = prob.log_density %q at %z : !prob.law<tensor<8xf32>>, tensor<8xf32> -> tensor<8xf32>
+    %s = estim.score %c upstream(%u, %v) {maps = [array<i64: -1>, array<i64>]} : tensor<8xf32>, (tensor<8xf32>, tensor<f32>)
+    ```
+
+    yields, where %c reads %z element by element and not the choice of %v,
+
+    ```mlir
+    %u = prob.log_density %q at %z : !prob.law<tensor<8xf32>>, tensor<8xf32> -> tensor<8xf32>
+    %s = estim.score %c upstream(%u) {maps = [array<i64: 0>]} : tensor<8xf32>, (tensor<8xf32>)
+    ```
+    """
+
+    name = "relbo-rao-blackwellize"
+
+    granularity: str = "element"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.granularity not in _GRANULARITIES:
+            raise PassError(
+                f"{self.granularity!r} is no granularity", f"use one of {', '.join(_GRANULARITIES)}"
+            )
+        for expectation in expectations(op):
+            scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
+            drawn = {c for s in scores for u in s.upstream if (c := choice_of(u)) is not None}
+            facts = DependenceOf(expectation.body.block, drawn)
+            for score in scores:
+                self._refine(score, facts)
+
+    def _refine(self, score: estim.ScoreOp, facts: DependenceOf) -> None:
+        if score.baselines:
+            raise PassError.at(
+                score,
+                "the addend has baselines already",
+                "run relbo-rao-blackwellize before relbo-baseline",
+            )
+        read = facts.of(score.cost)
+        w = Writer(InsertPoint.before(score))
+        upstream: list[SSAValue] = []
+        maps: list[tuple[int, ...]] = []
+        for value, axes in zip(score.upstream, score.axis_maps, strict=True):
+            choice = choice_of(value)
+            if choice is not None and set(axes) <= {-1}:
+                fact = read.get(choice)
+                if fact is None or fact.is_empty:
+                    continue
+                if self.granularity != "site" and not _reads_all(fact):
+                    density = element_density(w, choice)
+                    wide, axes = refined(w, density, fact, self.granularity == "axis")
+                    value = wide.value
+            upstream.append(value)
+            maps.append(axes)
+        if not upstream:
+            replace(score, [score.cost])
+        elif upstream != list(score.upstream) or maps != score.axis_maps:
+            new = estim.ScoreOp(score.cost, upstream, maps)
+            new.location = score.location
+            w.insert(new)
+            replace(score, [new.result])
+
+
+def choice_of(upstream: SSAValue) -> prob.SampleOp | None:
+    """The choice whose whole log density an upstream is."""
+    density = upstream.owner
+    if not isinstance(density, prob.LogDensityOp):
+        return None
+    draw = density.value.owner
+    return draw if isinstance(draw, prob.SampleOp) and draw.law is density.law else None
+
+
+def _reads_all(fact: Dependence) -> bool:
+    """Every element of the addend reads the whole choice."""
+    everywhere = fact.box == tuple((0, n) for n in fact.shape)
+    return everywhere and all(a.is_full and a.axis is None for a in fact.along)
