@@ -127,6 +127,28 @@ class AttachOp(IRDLOperation):
         super().__init__(operands=[value, gradient_of], result_types=[value.type])
 
 
+@irdl_op_definition
+class LeaveOneOutOp(IRDLOperation):
+    """
+    The mean of a value over the other particles of the same step, each with draws of its own;
+    derivative 0. Independent of the draws of its own particle, so a baseline for any upstream.
+
+    ```mlir
+    %b = estim.leave_one_out %c : tensor<8xf32>
+    ```
+    """
+
+    name = "estim.leave_one_out"
+
+    cost = operand_def(_same)
+    result = result_def(_same)
+    traits = traits_def(Pure())
+    assembly_format = "$cost attr-dict `:` type($cost)"
+
+    def __init__(self, cost: SSAValue):
+        super().__init__(operands=[cost], result_types=[cost.type])
+
+
 def _is_index(type_: Attribute) -> bool:
     element = element_of(type_)
     return (
@@ -197,4 +219,4 @@ class ValueAndGradOp(DifferentiationOp):
     name = "estim.value_and_grad"
 
 
-Estim = Dialect("estim", [AttachOp, ReplicateOp, ScoreOp, ValueAndGradOp], [])
+Estim = Dialect("estim", [AttachOp, LeaveOneOutOp, ReplicateOp, ScoreOp, ValueAndGradOp], [])

@@ -18,12 +18,13 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import PassError, UnsupportedError
-from relbo_ir.dialects.estim import ReplicateOp, ValueAndGradOp
+from relbo_ir.dialects.estim import LeaveOneOutOp, ReplicateOp, ValueAndGradOp
 from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.prob import FuncOp as ProbFuncOp
 from relbo_ir.dialects.prob import PlateOp, YieldValueOp
 from relbo_ir.dialects.prob import ReturnOp as ProbReturnOp
 from relbo_ir.lowering import emit_calls, emit_draws, emit_rules
+from relbo_ir.lowering.emit_calls import PARTICLES
 from relbo_ir.lowering.emit_rules import Emit, typed_scalar_text
 from relbo_ir.lowering.types import struct
 
@@ -323,7 +324,9 @@ class FunctionEmitter:
         self._nested(name, op.body.block)
         result = self.fresh(op.result)
         size = op.size.value.data
-        self._lines.append(f"{result} = jnp.mean(jax.vmap({name})(jnp.arange({size})))")
+        together = any(isinstance(inner, LeaveOneOutOp) for inner in op.body.walk())
+        axis = f", axis_name={PARTICLES!r}" if together else ""
+        self._lines.append(f"{result} = jnp.mean(jax.vmap({name}{axis})(jnp.arange({size})))")
 
 
 def emit_function(

@@ -11,12 +11,32 @@ from xdsl.ir import Attribute
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.estim import LeaveOneOutOp, ReplicateOp
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.lowering.emit_rules import EMIT, emits
 from relbo_ir.lowering.parameters import keywords_text
 
 if TYPE_CHECKING:
     from relbo_ir.lowering.emit import FunctionEmitter
+
+
+PARTICLES = "particles"
+"""The name of the axis of particles, for what they tell each other."""
+
+
+@emits(LeaveOneOutOp)
+def _leave_one_out(em: FunctionEmitter, op: LeaveOneOutOp) -> str:
+    around = op.parent_op()
+    while around is not None and not isinstance(around, ReplicateOp):
+        around = around.parent_op()
+    if around is None:
+        raise PassError.at(
+            op,
+            "there are no other particles",
+            "run relbo-lower-estimators with particles=2 or more",
+        )
+    cost = f"lax.stop_gradient({em.name(op.cost)})"
+    return f"(lax.psum({cost}, {PARTICLES!r}) - {cost}) / {around.size.value.data - 1}"
 
 
 @emits(lax.CustomJvpOp, lax.CustomVjpOp)

@@ -317,7 +317,8 @@ def _dot_general(importer: Importer, equation: Any, operands: list[SSAValue]) ->
     preferred = params["preferred_element_type"]
     if not known(params, *names) or (preferred is not None and preferred != out):
         return None
-    if equation.invars[0].aval.dtype != out or equation.invars[1].aval.dtype != out:
+    types = [v.aval.dtype for v in equation.invars]
+    if any(t != out and not (out.kind == "f" and t.kind in "iub") for t in types):
         return None
     if isinstance(precision, tuple):
         if precision[0] != precision[1]:  # pyright: ignore[reportUnknownMemberType]
@@ -334,4 +335,8 @@ def _dot_general(importer: Importer, equation: Any, operands: list[SSAValue]) ->
     }
     if precision is not None and precision is not jlax.Precision.DEFAULT:
         props["precision"] = StringAttr(precision.name)
-    return make(lax.DotGeneralOp, equation, operands, **props)
+    same = [
+        x if t == out else importer.insert(lax.ConvertOp(x, element_type(out))).results[0]
+        for x, t in zip(operands, types, strict=True)
+    ]
+    return make(lax.DotGeneralOp, equation, same, **props)

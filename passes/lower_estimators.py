@@ -84,7 +84,7 @@ class LowerEstimatorsPass(ModulePass):
 
 
 class LowerScore(RewritePattern):
-    """score(c, u, b) = c + stop(c)·(U − stop U) − Σ bᵢ·(uᵢ − stop uᵢ), U = Σ uᵢ at c's shape."""
+    """score(c, u, b) = c + Σ stop(c − b)·(U − stop U), U the sum of the uᵢ of baseline b."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: estim.ScoreOp, rewriter: PatternRewriter, /) -> None:
@@ -94,17 +94,15 @@ class LowerScore(RewritePattern):
             _aligned(w, w.expression(u), axes, cost.shape)
             for u, axes in zip(op.upstream, op.axis_maps, strict=True)
         ]
-        deviations = [u - w.stop_gradient(u) for u in _sums(boxes, bool(op.baselines))]
+        together: dict[SSAValue | None, list[Expression]] = {}
+        for box, baseline in zip(boxes, op.baselines or [None] * len(boxes), strict=True):
+            together.setdefault(baseline, []).append(box)
         result = cost
-        for deviation in deviations if not op.baselines else [_total(deviations)]:
-            result = result + w.stop_gradient(cost) * deviation
-        for baseline, deviation in zip(op.baselines, deviations, strict=bool(op.baselines)):
-            result = result - w.stop_gradient(w.expression(baseline)) * deviation
+        for baseline, group in together.items():
+            total = _total(group)
+            weight = cost if baseline is None else cost - w.expression(baseline)
+            result = result + w.stop_gradient(weight) * (total - w.stop_gradient(total))
         rewriter.replace(op, [], [result.value])
-
-
-def _sums(boxes: list[Expression], keep_apart: bool) -> list[Expression]:
-    return boxes if keep_apart or not boxes else [_total(boxes)]
 
 
 def _total(terms: list[Expression]) -> Expression:
@@ -156,6 +154,13 @@ def _lower_gradient(op: prob.GradientOp, particles: int) -> None:
 
 def _surrogate(expectation: prob.ExpectationOp, particles: int) -> SSAValue:
     yielded = expectation.terminator
+    for op in expectation.body.walk():
+        if isinstance(op, estim.LeaveOneOutOp) and particles == 1:
+            raise PassError.at(
+                op,
+                "a leave-one-out baseline needs two particles at least, and there is one",
+                "ask for more particles, or take another baseline",
+            )
     w = Writer(InsertPoint.before(yielded))
     zero = [w.constant(expectation.result.type, 0.0)] if not yielded.addends else []
     total = _total([*zero, *(w.sum(w.expression(a)) for a in yielded.addends)]).value

@@ -12,8 +12,9 @@ from xdsl.passes import ModulePass
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How, HowAttr
-from relbo_ir.passes.analyses.smoothness import Order, SmoothnessOf
+from relbo_ir.passes.analyses.smoothness import SmoothnessOf
 from relbo_ir.passes.analyses.support import Signs
+from relbo_ir.passes.analyses.walker import Order
 from relbo_ir.passes.treatment import check_patterns, expectations, selected
 
 

@@ -13,7 +13,7 @@ from xdsl.rewriter import InsertPoint
 from relbo_ir.dialects import estim, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.passes.analyses.dependence import DependenceOf
-from relbo_ir.passes.analyses.dependence_facts import Dependence
+from relbo_ir.passes.analyses.dependence.facts import Dependence
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.rewriting import replace
 from relbo_ir.passes.treatment import expectations

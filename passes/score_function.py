@@ -81,27 +81,10 @@ def _score(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> Non
         density = prob.LogDensityOp(choice.law, choice.value, dist.float_element(choice.law))
         density.location = choice.location
         upstream.append(builder.insert(density).result)
-    maps = [(-1,) * len(shape_of(u)) for u in upstream]
-    weighed = [
-        builder.insert(_weighed(addend, upstream, maps)).result for addend in yielded.addends
-    ]
-    yielded.operands = weighed
-
-
-def _weighed(
-    addend: SSAValue, upstream: list[SSAValue], maps: list[tuple[int, ...]]
-) -> estim.ScoreOp:
-    """The addend with more upstreams: (c·□(u))·□(v) and c·□(u + v) have the same derivative."""
-    before = addend.owner
-    if not isinstance(before, estim.ScoreOp):
-        return estim.ScoreOp(addend, upstream, maps)
-    if before.baselines:
-        raise PassError.at(
-            before,
-            "the addend has baselines already",
-            "run relbo-score-function for every choice before relbo-baseline",
-        )
-    return estim.ScoreOp(before.cost, [*before.upstream, *upstream], [*before.axis_maps, *maps])
+    maps = [[-1] * len(shape_of(u)) for u in upstream]
+    for index, addend in enumerate(yielded.addends):
+        score = builder.insert(estim.ScoreOp(addend, upstream, maps))
+        yielded.operands[index] = score.result
 
 
 def _parameter_values(expectation: prob.ExpectationOp) -> set[SSAValue]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from xdsl.dialects.builtin import BoolAttr, StringAttr, TensorType, i32
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.lax import ints
 from relbo_ir.dialects.tensors import with_shape
-from relbo_ir.passes.analyses.dependence_facts import Along, Dependence, Ints
+from relbo_ir.passes.analyses.dependence.facts import Along, Dependence, Ints, span
 from relbo_ir.passes.expressions import Expression, Writer
 
 _LARGEST_MASK = 1 << 20
@@ -22,6 +22,17 @@ def element_density(w: Writer, choice: prob.SampleOp) -> Expression:
     density = prob.LogDensityOp(law, choice.value, dist.float_element(law))
     density.location = choice.location
     return w.expression(w.insert(density))
+
+
+def origin(upstream: SSAValue) -> prob.SampleOp | None:
+    """The choice whose log density an upstream was made of; None where densities are expanded."""
+    op = upstream.owner
+    while isinstance(op, Operation) and not isinstance(op, prob.LogDensityOp) and op.operands:
+        op = op.operands[0].owner
+    if not isinstance(op, prob.LogDensityOp):
+        return None
+    draw = op.value.owner
+    return draw if isinstance(draw, prob.SampleOp) else None
 
 
 def _elements(w: Writer, law: SSAValue) -> SSAValue:
@@ -141,7 +152,7 @@ def _taken(w: Writer, u: Expression, axis: int, source: Ints) -> Expression:
     used = np.flatnonzero(source >= 0)
     first, last = int(used[0]), int(used[-1])
     run = source[first : last + 1]
-    if np.array_equal(run, np.arange(run[0], run[0] + len(run))):
+    if np.array_equal(run, span(int(run[0]), int(run[0]) + len(run))):
         cut = _cut(w, u, axis, int(run[0]), int(run[-1]) + 1)
         return _padded(w, cut, axis, first, len(source) - last - 1)
     n = u.shape[axis]

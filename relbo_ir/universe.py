@@ -17,6 +17,7 @@ DIALECTS: dict[str, str] = {
 }
 PASSES: dict[str, str] = {
     "relbo-assign-estimators": "relbo_ir.passes.assign_estimators:AssignEstimatorsPass",
+    "relbo-baseline": "relbo_ir.passes.baseline:BaselinePass",
     "relbo-canonicalize": "relbo_ir.passes.canonicalize:CanonicalizePass",
     "relbo-differentiate": "relbo_ir.lowering.differentiate:DifferentiatePass",
     "relbo-expand-densities": "relbo_ir.lowering.expand_densities:ExpandDensitiesPass",

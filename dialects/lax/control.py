@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 from xdsl.dialects.builtin import ArrayAttr, BoolAttr, IntegerAttr, SymbolRefAttr, i64
 from xdsl.ir import Attribute, SSAValue
@@ -175,6 +177,6 @@ class CondOp(IRDLOperation):
             raise VerifyException(f"{self.name} needs a branch")
 
 
-def integer(value: int) -> IntegerAttr:
-    """A Python int as an attribute."""
-    return IntegerAttr(value, i64)
+def integer(value: SupportsIndex) -> IntegerAttr:
+    """A Python int as an attribute, or a NumPy one: JAX's parameters hold both."""
+    return IntegerAttr(operator.index(value), i64)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from math import prod
+from typing import SupportsIndex
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
@@ -36,9 +38,9 @@ from relbo_ir.dialects.tensors import (
 FORMAT = "attr-dict `:` functional-type(operands, results)"
 
 
-def ints(values: Sequence[int]) -> DenseArrayBase[IntegerType]:
-    """A tuple of integers as an attribute."""
-    return DenseArrayBase.from_list(i64, list(values))
+def ints(values: Sequence[SupportsIndex]) -> DenseArrayBase[IntegerType]:
+    """A tuple of integers as an attribute, NumPy's included."""
+    return DenseArrayBase.from_list(i64, [operator.index(n) for n in values])
 
 
 def tuple_of(attr: DenseArrayBase[IntegerType]) -> tuple[int, ...]:

@@ -8,14 +8,11 @@ is conservative: what has no rule is discontinuous.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, SSAValue
-from xdsl.traits import SymbolTable
+from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.dist import Support
@@ -23,6 +20,7 @@ from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float
 from relbo_ir.passes.analyses.support import Sign, Signs, law_support
+from relbo_ir.passes.analyses.walker import Order, Walker
 
 
 class Smoothness(IntEnum):
@@ -137,72 +135,27 @@ _WORDS = {
 }
 
 
-class Order:
-    """The ops of a block in order, and the place of each op (of its outermost one, if nested)."""
-
-    def __init__(self, block: Block):
-        self.ops = tuple(block.ops)
-        self._places = {op: k for k, op in enumerate(self.ops)}
-
-    def place(self, op: Operation) -> int | None:
-        """Where the op, or the op of the block that it is nested in, stands; None outside."""
-        outer: Operation | None = op
-        while outer is not None:
-            if outer in self._places:
-                return self._places[outer]
-            outer = outer.parent_op()
-        return None
-
-
-class SmoothnessOf:
-    """
-    Facts about every value of an expectation as a function of one draw.
-
-    Visits what the draw reaches and nothing else, in the block's order, so that the cost of a
-    choice is that of its own descendants.
-    """
+class SmoothnessOf(Walker[Fact]):
+    """Facts about every value of an expectation as a function of one draw."""
 
     def __init__(self, draw: prob.SampleOp, signs: Signs, order: Order):
+        super().__init__(order, CONSTANT)
         self.signs = signs
-        self._facts: dict[SSAValue, Fact] = {}
         self.failures: list[Fact] = []
-        self._order = order
-        self._waiting: list[int] = []
-        self._queued: set[int] = set()
-        self._record(draw.value, SMOOTH)
-        while self._waiting:
-            self._visit(order.ops[heapq.heappop(self._waiting)])
+        self.record(draw.value, SMOOTH)
+        self.walk()
 
-    def _record(self, value: SSAValue, fact: Fact) -> None:
-        """Notes a fact and queues the ops of the block that read the value."""
-        self._facts[value] = fact
-        if fact.level is Smoothness.CONSTANT:
-            return
-        for use in value.uses:
-            if isinstance(use.operation, (prob.YieldOp, prob.YieldValueOp)):
-                if fact.level is Smoothness.DISCONTINUOUS:
-                    self.failures.append(fact)
-                continue
-            place = self._order.place(use.operation)
-            if place is not None and place not in self._queued:
-                self._queued.add(place)
-                heapq.heappush(self._waiting, place)
+    def record(self, value: SSAValue, fact: Fact) -> None:
+        """Notes a fact; what is handed out must not be discontinuous."""
+        super().record(value, fact)
+        ends = (prob.YieldOp, prob.YieldValueOp)
+        if fact.level is Smoothness.DISCONTINUOUS:
+            handed = (use for use in value.uses if isinstance(use.operation, ends))
+            self.failures.extend(fact for _ in handed)
 
-    def of(self, value: SSAValue) -> Fact:
-        """How the value depends on the draw."""
-        return self._facts.get(value, CONSTANT)
-
-    def _visit(self, op: Operation) -> None:
-        facts = [self.of(v) for v in op.operands]
-        touched = any(f.level is not Smoothness.CONSTANT for f in facts)
-        if op.regions and not touched:
-            inner = (v for nested in op.walk() for v in nested.operands)
-            touched = any(self.of(v).level is not Smoothness.CONSTANT for v in inner)
-        if not touched:
-            return
+    def rule(self, op: Operation, facts: list[Fact]) -> list[Fact]:
         fact = self._rule(op, facts)
-        for result in op.results:
-            self._record(result, fact)
+        return [CONSTANT if fact.level is Smoothness.CONSTANT else fact for _ in op.results]
 
     def _rule(self, op: Operation, facts: list[Fact]) -> Fact:
         worst = max(facts, key=lambda f: f.level, default=CONSTANT)
@@ -253,21 +206,11 @@ class SmoothnessOf:
         A function with its author's derivative is as smooth as its body; what the body hides by
         stop_gradient, the author's rule differentiates.
         """
-        function = SymbolTable.lookup_symbol(op, op.function)
-        if not isinstance(function, FuncOp):
+        returned = self.call(op, op.function, facts, hidden="lax.stop_gradient")
+        if returned is None:
             return _broken(op, "read")
-        block = function.body.block
-        for argument, fact in zip(block.args, facts, strict=True):
-            self._facts[argument] = fact
-        for inner in block.ops:
-            if isinstance(inner, ReturnOp):
-                worst = max((self.of(v) for v in inner.operands), key=lambda f: f.level)
-                return worst if worst.op is None else Fact(worst.level, op, worst.why)
-            if inner.name == "lax.stop_gradient":
-                self._facts[inner.results[0]] = self.of(inner.operands[0])
-            else:
-                self._visit(inner)
-        return _broken(op, "read")
+        worst = max(returned, key=lambda f: f.level)
+        return worst if worst.op is None else Fact(worst.level, op, worst.why)
 
     def _where_positive(
         self,

@@ -83,9 +83,12 @@ class Walker(ABC, Generic[FactT]):
         return any(v in self._facts for v in nested)
 
     def call(
-        self, op: Operation, name: SymbolRefAttr, facts: Sequence[FactT]
+        self, op: Operation, name: SymbolRefAttr, facts: Sequence[FactT], hidden: str = ""
     ) -> list[FactT] | None:
-        """The facts of what a function of the module returns; None where there is no such one."""
+        """
+        The facts of what a function of the module returns; None where there is no such one. Ops of
+        the name `hidden` pass on the facts of their operand.
+        """
         function = SymbolTable.lookup_symbol(op, name)
         if not isinstance(function, FuncOp) or not function.body.blocks:
             return None
@@ -98,5 +101,8 @@ class Walker(ABC, Generic[FactT]):
         for inner in block.ops:
             if isinstance(inner, ReturnOp):
                 return [self.of(v) for v in inner.operands]
-            self._visit(inner)
+            if inner.name == hidden:
+                self.record(inner.results[0], self.of(inner.operands[0]))
+            else:
+                self._visit(inner)
         return None

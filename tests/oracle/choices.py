@@ -65,8 +65,9 @@ class Choices:
     without one; `sampled_index` tells outcomes apart by the latter alone.
     """
 
-    def __init__(self, sites: Iterable[SampleOp], precision: Precision):
-        self.precision = precision
+    def __init__(self, sites: Iterable[SampleOp], precision: Precision, copies: int = 1):
+        """With `copies`, the outcomes of so many particles; all values are those of the first."""
+        self.precision, self.copies = precision, copies
         self.count = 1
         self._layout: dict[str, tuple[int, int]] = {}
         for site in sites:
@@ -74,6 +75,8 @@ class Choices:
             size = per_element ** math.prod(shape_of(site.value))
             self._layout[site.site.data] = (per_element, self.count)
             self.count *= size
+        self.single = self.count
+        self.count **= copies
         if self.count > precision.outcome_limit:
             raise ValueError(
                 f"{self.count} joint outcomes of {', '.join(self._layout)} are more than the "
@@ -92,6 +95,24 @@ class Choices:
         own = np.arange(self.count) // stride % base**elements
         digits = own[:, np.newaxis] // base ** np.arange(elements) % base
         return digits.reshape(self.count, *shape)
+
+    def leave_one_out(self, cost: Dual) -> Dual:
+        """
+        The mean of a value over the other particles; of one particle alone the expectation, which
+        stands for any number of others.
+        """
+        if self.copies == 1:
+            weight = np.broadcast_to(times(self.summed.value, self.sampled.value), (self.count,))
+            table = np.broadcast_to(cost.value, (self.count, *cost.shape))
+            column = (weight / np.sum(weight)).reshape(-1, *(1 for _ in cost.shape))
+            return Dual(np.sum(times(column, table), axis=0, keepdims=True))
+        table = np.broadcast_to(cost.value, (self.count, *cost.shape))[: self.single]
+        others = [table[self.particle(p)] for p in range(1, self.copies)]
+        return Dual(np.mean(others, axis=0))
+
+    def particle(self, number: int) -> Array:
+        """The single outcome of each particle in every joint outcome."""
+        return np.arange(self.count) // self.single**number % self.single
 
     def draw(self, site: SampleOp, law: Law) -> Dual:
         """The value of a choice in every outcome; its weight is taken into account once."""

@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import prob
+from relbo_ir.dialects.estim import LeaveOneOutOp
 
 from .choices import Choices, Precision
 from .dual import Dual, total
@@ -25,7 +26,10 @@ from .outcomes import Outcomes
 
 
 def interpret_objective(
-    func: prob.FuncOp, arguments: Arguments, precision: Precision | None = None
+    func: prob.FuncOp,
+    arguments: Arguments,
+    precision: Precision | None = None,
+    copies: int = 1,
 ) -> Outcomes:
     """
     The denotation of an objective: the `prob.gradient` of a `prob.expectation` in its body (or
@@ -35,6 +39,8 @@ def interpret_objective(
     weights differentiated; the draws and weights of `score` ones stay as they are; `pathwise`
     draws move with their parameters at fixed noise. Gradients are by the name of the parameter
     that an operand of `prob.gradient` is, or `operand i` for a computed one.
+    With `copies`, the outcomes are those of so many particles, and the variance is that of the
+    mean of their gradients.
     """
     machine = Machine(module_of(func))
     for arg, role in zip(func.body.block.args, func.roles, strict=True):
@@ -45,7 +51,7 @@ def interpret_objective(
     def expectation(op: Operation) -> None:
         if not isinstance(op, prob.ExpectationOp):
             raise TypeError(op.name)
-        outcomes = _expectation(machine, op, coordinates, precision or Precision())
+        outcomes = _expectation(machine, op, coordinates, precision or Precision(), copies)
         found.append(outcomes)
         machine.values[op.result] = Dual(np.array([outcomes.value()]))
 
@@ -79,11 +85,19 @@ def _operand_name(func: prob.FuncOp, index: int, operand: SSAValue) -> str:
 
 
 def _expectation(
-    machine: Machine, op: prob.ExpectationOp, coordinates: Coordinates, precision: Precision
+    machine: Machine,
+    op: prob.ExpectationOp,
+    coordinates: Coordinates,
+    precision: Precision,
+    copies: int,
 ) -> Outcomes:
     block = op.body.block
     sites = [site for site in block.ops if isinstance(site, prob.SampleOp)]
-    choices = Choices(sites, precision)
+    choices = Choices(sites, precision, copies)
+
+    def leave_one_out(left_out: Operation) -> None:
+        cost = machine.number(left_out.operands[0])
+        machine.values[left_out.results[0]] = choices.leave_one_out(cost)
 
     def sample(site: Operation) -> None:
         if not isinstance(site, prob.SampleOp) or site.guide is not None:
@@ -91,7 +105,7 @@ def _expectation(
         machine.values[site.value] = choices.draw(site, machine.law(site.law))
 
     *ops, last = block.ops
-    machine.run(ops, {prob.SampleOp: sample})
+    machine.run(ops, {prob.SampleOp: sample, LeaveOneOutOp: leave_one_out})
     if not isinstance(last, prob.YieldOp):
         raise TypeError("prob.expectation must end in prob.yield")
     addends = {
@@ -105,6 +119,7 @@ def _expectation(
         addends,
         coordinates,
         choices.values,
+        copies,
     )
 
 

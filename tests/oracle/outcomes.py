@@ -27,6 +27,9 @@ class Outcomes:
     addends: Mapping[str, Dual]
     coordinates: Mapping[str, tuple[slice, tuple[int, ...]]]
     values: Mapping[str, Dual] = field(default_factory=dict[str, Dual])
+    copies: int = 1
+    """Of K outcomes of so many particles; the values are those of the first, whose single outcome
+    runs fastest along K."""
 
     def __post_init__(self) -> None:
         mass = float(np.sum(self.weights))
@@ -39,7 +42,20 @@ class Outcomes:
     @property
     def weights(self) -> Array:
         """The probability of each outcome, (K,)."""
-        return self._spread(times(self.summed.value, self.sampled.value))
+        return times(self._spread(times(self.summed.value, self.sampled.value)), self._others)
+
+    @property
+    def _single(self) -> int:
+        return round(len(self.sampled_index) ** (1.0 / self.copies))
+
+    @property
+    def _others(self) -> Array:
+        """The probability of the outcomes of all particles but the first, (K,)."""
+        single = self._single
+        one = self._spread(times(self.summed.value, self.sampled.value))[:single]
+        places = np.arange(len(self.sampled_index))
+        factors = [one[places // single**p % single] for p in range(1, self.copies)]
+        return np.prod([np.ones(len(places)), *factors], axis=0)
 
     @property
     def total(self) -> Dual:
@@ -56,7 +72,8 @@ class Outcomes:
 
     def gradient(self, addend: str | None = None) -> dict[str, Array]:
         """The derivative of the denotation with respect to each parameter."""
-        rows = times(self._per_outcome(addend), self._spread(self.sampled.value))
+        drawn = times(self._spread(self.sampled.value), self._others)
+        rows = times(self._per_outcome(addend), drawn)
         return self._by_name(np.sum(rows, axis=1))
 
     def gradient_variance(self) -> dict[str, Array]:
@@ -65,6 +82,8 @@ class Outcomes:
         that are exact or enumerated are integrated within it, the others are drawn. Where there
         are both, no drawn finite choice may depend on an integrated one (ValueError).
         """
+        if self.copies > 1:
+            return self._variance_of_mean()
         names, group = np.unique(self.sampled_index, return_inverse=True)
         mass = np.zeros(len(names))
         mass[group] = self._spread(self.sampled.value)
@@ -75,6 +94,20 @@ class Outcomes:
         column = mass[:, np.newaxis]
         mean = np.sum(times(column, estimates), axis=0)
         return self._by_name(np.sum(times(column, (estimates - mean) ** 2), axis=0))
+
+    def _variance_of_mean(self) -> dict[str, Array]:
+        """Of the mean of the particles' estimates; particle p's is the first's with both swapped."""
+        if self.summed.tangent is not None or np.any(self.summed.value != 1.0):
+            raise ValueError("particles are drawn: no choice may be integrated")
+        single, places = self._single, np.arange(len(self.sampled_index))
+        first = self._per_outcome(None)
+        total = np.zeros_like(first)
+        for p in range(self.copies):
+            mine, theirs = places % single, places // single**p % single
+            total += first[:, places + (theirs - mine) * (1 - single**p)]
+        mean = total / self.copies
+        centre = np.sum(times(mean, self.weights), axis=1, keepdims=True)
+        return self._by_name(np.sum(times((mean - centre) ** 2, self.weights), axis=1))
 
     def _of(self, addend: str | None) -> Dual:
         return self.total if addend is None else self.addends[addend]

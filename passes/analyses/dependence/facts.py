@@ -24,6 +24,11 @@ _NONE_LOW, _NONE_HIGH = np.iinfo(np.int64).max, -1
 """The interval without an index: neutral for hulls."""
 
 
+def span(start: int, stop: int, step: int = 1) -> Ints:
+    """The numbers from start up to stop."""
+    return np.arange(start, stop, step, dtype=np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class Along:
     """

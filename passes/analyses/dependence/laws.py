@@ -1,0 +1,43 @@
+"""Rules for laws and their densities."""
+
+from __future__ import annotations
+
+from relbo_ir.dialects import dist, prob
+from relbo_ir.dialects.lax import shape_of
+from relbo_ir.passes.analyses.dependence.facts import Dependence
+from relbo_ir.passes.analyses.dependence.table import Facts, Move, each, join, rule, trailing
+
+
+@rule(prob.LogDensityOp)
+def _log_density(op: prob.LogDensityOp, facts: list[Facts]) -> list[Facts]:
+    rank, event = len(shape_of(op.value)), dist.law_of(op.law).event_rank.data
+    return [each(join(facts), lambda d: d.drop_axes(range(rank - event, rank)))]
+
+
+@rule(dist.FamilyOp)
+def _family(op: dist.FamilyOp, facts: list[Facts]) -> list[Facts]:
+    """A draw reads each parameter at its own batch element; what is one joint draw reads it all."""
+    law = dist.law_of(op.result)
+    shape, batch = law.value.get_shape(), len(law.batch_shape)
+
+    def at_draw(events: int) -> Move:
+        def move(d: Dependence) -> Dependence:
+            own = d.drop_axes(range(len(d.shape) - events, len(d.shape)))
+            return own.broadcast(shape, range(batch - len(own.shape), batch))
+
+        return move
+
+    names = op.FAMILY.parameters
+    event = [1 if name in op.FAMILY.event_parameters else 0 for name in names]
+    return [join(each(f, at_draw(n)) for f, n in zip(facts, event, strict=True))]
+
+
+@rule(dist.IndependentOp)
+def _independent(op: dist.IndependentOp, facts: list[Facts]) -> list[Facts]:
+    return [facts[0]]
+
+
+@rule(dist.ExpandOp, dist.TransformedOp)
+def _wrapper(op: dist.ExpandOp | dist.TransformedOp, facts: list[Facts]) -> list[Facts]:
+    shape = dist.law_of(op.result).value.get_shape()
+    return [join(each(f, lambda d: trailing(d, shape)) for f in facts)]

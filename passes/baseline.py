@@ -1,0 +1,142 @@
+"""Baselines: control variates that belong to one upstream each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from relbo_ir.dialects import estim, prob
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.lax import shape_of
+from relbo_ir.dialects.tensors import element_of
+from relbo_ir.passes.analyses.dependence import DependenceOf
+from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.treatment import check_patterns, expectations, matches
+from relbo_ir.passes.upstreams import origin
+
+_KINDS = ("leave-one-out", "function")
+_Make = Callable[[Writer, estim.ScoreOp], SSAValue]
+
+
+@dataclass(frozen=True)
+class BaselinePass(ModulePass):
+    """
+    Subtracts from what weighs an upstream a value that is independent of the upstream's draw:
+    (c − b)·∇ log q for c·∇ log q.
+
+    Lemma: E[b ∇log q(z | parents)] = 0 where b is independent of z given its parents (control
+    variates: Williams 1992; leave-one-out: Kool, van Hoof and Welling 2019; Mnih and Rezende 2016).
+    Side condition: proved by the dependence analysis for each upstream; another particle's draws are
+    independent of this one's by construction.
+
+    Options: `kind`: `leave-one-out` (default), the mean of the addend over the other particles, of
+    which there must be one at least when the program is lowered; `function`, the deterministic
+    value of the program that `value` names. `sites`: glob patterns of the choices whose upstreams
+    take the baseline (all by default).
+
+    ```mlir
+    %s = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
+    ```
+
+    yields
+
+    ```mlir
+    %b = estim.leave_one_out %c : tensor<f32>
+    %s = estim.score %c upstream(%u) baselines(%b) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>) baselines (tensor<f32>)
+    ```
+    """
+
+    name = "relbo-baseline"
+
+    kind: str = "leave-one-out"
+    value: str = ""
+    sites: tuple[str, ...] = ()
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.kind not in _KINDS:
+            raise PassError(f"{self.kind!r} is no baseline", f"use one of {', '.join(_KINDS)}")
+        check_patterns(op, self.sites, "sites")
+        for expectation in expectations(op):
+            scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
+            make = (
+                self._function(expectation, scores) if self.kind == "function" else _leave_one_out
+            )
+            for score in scores:
+                self._add(score, make)
+
+    def _add(self, score: estim.ScoreOp, make: _Make) -> None:
+        chosen = [self._is_chosen(u) for u in score.upstream]
+        if not any(chosen):
+            return
+        w = Writer(InsertPoint.before(score))
+        baseline = make(w, score)
+        other = list(score.baselines) or [w.constant(score.cost.type, 0.0).value] * len(chosen)
+        baselines = [baseline if mine else b for mine, b in zip(chosen, other, strict=True)]
+        new = estim.ScoreOp(score.cost, list(score.upstream), score.axis_maps, baselines)
+        new.location = score.location
+        w.insert(new)
+        replace(score, [new.result])
+
+    def _is_chosen(self, upstream: SSAValue) -> bool:
+        choice = origin(upstream)
+        return not self.sites or (choice is not None and matches(choice, self.sites))
+
+    def _function(self, expectation: prob.ExpectationOp, scores: list[estim.ScoreOp]) -> _Make:
+        named = _named(expectation, self.value)
+        drawn = {c for s in scores for u in s.upstream if (c := origin(u)) is not None}
+        read = DependenceOf(expectation.body.block, drawn).of(named.value)
+
+        def make(w: Writer, score: estim.ScoreOp) -> SSAValue:
+            for upstream in score.upstream:
+                choice = origin(upstream)
+                if self._is_chosen(upstream) and (choice is None or choice in read):
+                    site = "a choice" if choice is None else f'"{choice.site.data}"'
+                    raise PassError.at(
+                        named,
+                        f'the baseline "{self.value}" is not proved to be independent of {site}',
+                        "compute it from what is known before the choice, or name other choices",
+                        site=self.value,
+                    )
+            return _shaped(w, named, score.cost).value
+
+        return make
+
+
+def _leave_one_out(w: Writer, score: estim.ScoreOp) -> SSAValue:
+    return w.insert(estim.LeaveOneOutOp(score.cost))
+
+
+def _named(expectation: prob.ExpectationOp, name: str) -> prob.DeterministicOp:
+    known = [op for op in expectation.body.block.ops if isinstance(op, prob.DeterministicOp)]
+    for op in known:
+        if op.site.data == name:
+            return op
+    names = ", ".join(op.site.data for op in known) or "none"
+    raise PassError(
+        f"the program has no deterministic value {name!r} (there are: {names})",
+        "name one by relbo_ir.deterministic, and give its name as `value`",
+    )
+
+
+def _shaped(w: Writer, named: prob.DeterministicOp, cost: SSAValue) -> Expression:
+    """The baseline at the shape and the precision of the addend."""
+    shape, mine = shape_of(cost), shape_of(named.value)
+    element = element_of(cost.type)
+    fits = len(mine) <= len(shape) and all(
+        n in (1, m) for n, m in zip(mine[::-1], shape[::-1], strict=False)
+    )
+    if element is None or not fits:
+        raise PassError.at(
+            named,
+            f"a baseline of shape {mine} does not fit an addend of shape {shape}",
+            "give it the addend's shape, or one that broadcasts to it",
+            site=named.site.data,
+        )
+    return w.broadcast(w.convert(w.expression(named.value), element), shape)
