@@ -65,7 +65,7 @@ class RaoBlackwellizePass(ModulePass):
             scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
             drawn = {c for s in scores for u in s.upstream if (c := choice_of(u)) is not None}
             facts = DependenceOf(expectation.body.block, drawn)
-            for score in scores:
+            for score in reversed(scores):  # a score of a score first: its cost is known so
                 self._refine(score, facts)
 
     def _refine(self, score: estim.ScoreOp, facts: DependenceOf) -> None:

@@ -248,7 +248,7 @@ class SmoothnessOf(Walker[Fact]):
         return worst
 
     def _density(self, op: prob.LogDensityOp, worst: Fact) -> Fact:
-        value = self.of(op.value)
+        value = self._known(op.value)
         if value.level is Smoothness.CONSTANT:
             return worst
         support = law_support(op.law)

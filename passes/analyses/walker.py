@@ -19,7 +19,7 @@ class Order:
     """The ops of a block in order, and the place of each op (of its outermost one, if nested)."""
 
     def __init__(self, block: Block):
-        self.ops = tuple(block.ops)
+        self.block, self.ops = block, tuple(block.ops)
         self._places = {op: k for k, op in enumerate(self.ops)}
 
     def place(self, op: Operation) -> int | None:
@@ -52,7 +52,18 @@ class Walker(ABC, Generic[FactT]):
         """The facts of an op's results from those of its operands, some of which are known."""
 
     def of(self, value: SSAValue) -> FactT:
-        """What is known of a value; `nothing` of one that no source reaches."""
+        """
+        What is known of a value; `nothing` of one that no source reaches. ValueError for a value
+        that was written after the walk, of which nothing must not be taken for independent.
+        """
+        owner = value.owner
+        if isinstance(owner, Operation) and value not in self._facts:
+            inside = self._order.place(owner) is not None
+            if not inside and owner.parent_block() is self._order.block:
+                raise ValueError(f"{owner.name} was written after the walk")
+        return self._known(value)
+
+    def _known(self, value: SSAValue) -> FactT:
         return self._facts.get(value, self._nothing)
 
     def record(self, value: SSAValue, fact: FactT) -> None:
@@ -72,7 +83,7 @@ class Walker(ABC, Generic[FactT]):
             self._visit(self._order.ops[heapq.heappop(self._waiting)])
 
     def _visit(self, op: Operation) -> None:
-        facts = [self.of(v) for v in op.operands]
+        facts = [self._known(v) for v in op.operands]
         if not self._touched(op):
             return
         for result, fact in zip(op.results, self.rule(op, facts), strict=True):
@@ -100,9 +111,9 @@ class Walker(ABC, Generic[FactT]):
                 self._facts[argument] = fact
         for inner in block.ops:
             if isinstance(inner, ReturnOp):
-                return [self.of(v) for v in inner.operands]
+                return [self._known(v) for v in inner.operands]
             if inner.name == hidden:
-                self.record(inner.results[0], self.of(inner.operands[0]))
+                self.record(inner.results[0], self._known(inner.operands[0]))
             else:
                 self._visit(inner)
         return None

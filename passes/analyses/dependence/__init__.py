@@ -46,7 +46,7 @@ class DependenceOf(Walker[Facts]):
             case CallOp():
                 return self.call(op, op.callee, facts) or everywhere(op, facts)
             case _ if op.regions:
-                captured = [self.of(v) for inner in op.walk() for v in inner.operands]
+                captured = [self._known(v) for inner in op.walk() for v in inner.operands]
                 return everywhere(op, captured)
             case _:
                 rule = next((RULES[c] for c in type(op).__mro__ if c in RULES), everywhere)

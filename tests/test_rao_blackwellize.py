@@ -1,0 +1,367 @@
+"""Pruned and centred score functions: exact gradients, and variances in closed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as nd
+import pytest
+from helpers.texts import COIN, apply, objective_module
+from oracle import Outcomes, interpret_objective
+from oracle.objectives import find_function
+from xdsl.dialects.builtin import ModuleOp
+
+import relbo_ir
+from relbo_ir.dialects import estim
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.lowering.trace import split_call, trace_elbo
+from relbo_ir.pipelines import resolve, run
+
+PLAIN = ("objective", "relbo-score-function")
+SPLIT = ("objective", "relbo-split-addends", "relbo-score-function")
+PRUNED = (*SPLIT, "relbo-rao-blackwellize")
+N = 8
+COSTS = np.arange(1.0, N + 1.0)
+Program = Callable[..., None]
+
+
+def outcomes(
+    model: Program,
+    guide: Program,
+    data: tuple[Any, ...],
+    arguments: Mapping[str, Any],
+    steps: tuple[str, ...],
+    copies: int = 1,
+) -> Outcomes:
+    """A program of this model and guide after some passes, by the exact oracle."""
+    with jax.enable_x64(True):
+        module, traced = trace_elbo(model, guide, split_call(model, data, {}))
+        run(module, resolve(steps))
+    closures = {(t.function, k): c for t in traced for k, c in enumerate(t.constants)}
+    values = {**closures, **arguments}
+    return interpret_objective(find_function(module, "elbo"), values, copies=copies)
+
+
+def total_variance(result: Outcomes) -> float:
+    """The trace of the covariance of the gradient."""
+    return sum(float(np.sum(v)) for v in result.gradient_variance().values())
+
+
+# Eight independent coins with additive costs, said in many ways.
+
+
+def _probabilities() -> jax.Array:
+    return relbo_ir.param("p", jnp.full(N, 0.3), relbo_ir.constraints.unit_interval)
+
+
+def plate_guide(costs: jax.Array) -> None:
+    p = _probabilities()
+    with relbo_ir.plate("coins", N):
+        relbo_ir.sample("z", nd.Bernoulli(p))
+
+
+def scalar_guide(costs: jax.Array) -> None:
+    p = _probabilities()
+    for k in range(N):
+        relbo_ir.sample(f"z{k}", nd.Bernoulli(p[k]))
+
+
+def vector_guide(costs: jax.Array) -> None:
+    relbo_ir.sample("z", nd.Bernoulli(_probabilities()).to_event(1))
+
+
+def _scalars() -> list[Any]:
+    return [relbo_ir.sample(f"z{k}", nd.Bernoulli(0.5)) for k in range(N)]
+
+
+def _vector() -> Any:
+    return relbo_ir.sample("z", nd.Bernoulli(jnp.full(N, 0.5)).to_event(1))
+
+
+def plate(costs: jax.Array) -> None:
+    with relbo_ir.plate("coins", N):
+        z = relbo_ir.sample("z", nd.Bernoulli(0.5))
+    relbo_ir.factor("f", jnp.sum(costs * z))
+
+
+def accumulated(costs: jax.Array) -> None:
+    total: Any = 0.0
+    for k, z in enumerate(_scalars()):
+        total = total + costs[k] * z
+    relbo_ir.factor("f", total)
+
+
+def contracted(costs: jax.Array) -> None:
+    relbo_ir.factor("f", jnp.dot(costs, _vector()))
+
+
+def stacked(costs: jax.Array) -> None:
+    z = jnp.stack(_scalars())
+    relbo_ir.factor("f", jnp.mean(N * costs * jnp.tanh(z)) / math.tanh(1.0))
+
+
+def indexed(costs: jax.Array) -> None:
+    z = _vector()
+    for k in range(N):
+        relbo_ir.factor(f"f{k}", costs[k] * z[k])
+
+
+def turned(costs: jax.Array) -> None:
+    relbo_ir.factor("f", jnp.sum(costs[::-1] * jnp.sin(_vector()[::-1])) / math.sin(1.0))
+
+
+def halves(costs: jax.Array) -> None:
+    z = _vector()
+    relbo_ir.factor("f", -jnp.sum(jnp.concatenate([-costs[:3] * z[:3], -costs[3:] * z[3:]])))
+
+
+FORMS = {
+    "plate": (plate, plate_guide),
+    "scalars, accumulated": (accumulated, scalar_guide),
+    "vector, contracted": (contracted, vector_guide),
+    "scalars, stacked": (stacked, scalar_guide),
+    "vector, indexed": (indexed, vector_guide),
+    "vector, turned": (turned, vector_guide),
+    "vector, in halves": (halves, vector_guide),
+}
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_eight_coins_has_the_variance_of_the_plate(form: str) -> None:
+    """
+    With p the probability and φ its logit, element k estimates (cₖzₖ + hₖ(zₖ))·(zₖ − p) alone, where
+    hₖ is the difference of the log densities; its variance is a sum over two outcomes.
+    """
+    p = 0.3
+    z = np.array([0.0, 1.0])
+    weight = np.array([1.0 - p, p])
+    extra = math.log(0.5) - np.log(np.where(z == 1.0, p, 1.0 - p))
+    expected = 0.0
+    for cost in COSTS:
+        estimate = (cost * z + extra) * (z - p) - (z - p)
+        mean = float(weight @ estimate)
+        expected += float(weight @ (estimate - mean) ** 2)
+    model, guide = FORMS[form]
+    arguments = {"p": np.full(N, math.log(p / (1.0 - p))), "costs": COSTS}
+    pruned = outcomes(model, guide, (COSTS,), arguments, PRUNED)
+    assert total_variance(pruned) == pytest.approx(expected, rel=1e-10)
+    plain = outcomes(model, guide, (COSTS,), arguments, PLAIN)
+    for name, slope in plain.gradient().items():
+        np.testing.assert_allclose(pruned.gradient()[name], slope, rtol=1e-10)
+    assert total_variance(plain) > 20.0 * expected
+
+
+# Two coins with large costs of opposite sign.
+
+
+OPPOSITE = (
+    "\n".join(
+        f"""
+      %q{k} = dist.bernoulli_logits %phi{k}_ : (tensor<f64>) -> {COIN}
+      %b{k} = prob.sample "z{k}" from %q{k} : {COIN}
+      %x{k} = lax.convert %b{k} : (tensor<i32>) -> tensor<f64>
+      %k{k} = lax.constant "{cost}" : tensor<f64>
+      %c{k} = lax.add %x{k}, %k{k} : tensor<f64>
+    """
+        for k, cost in enumerate((9.5, -10.5))
+    )
+    + 'prob.yield "f0" %c0, "f1" %c1 : tensor<f64>, tensor<f64>'
+)
+
+
+def test_pruning_needs_a_baseline() -> None:
+    """
+    Costs ±10 + (z − ½) at φ = 0.3, one coin's variance. Unpruned (z₀ + z₁ − 1)·(z₀ − p); pruned
+    (9.5 + z)·(z − p), pq·(9.5 + q)² with q = 1 − p; centred by the mean (z − p)², pq·(1 − 4pq).
+    """
+    arguments = {"phi0": 0.3, "phi1": 0.3}
+    q = 1.0 / (1.0 + math.exp(0.3))
+    scores = q * (1.0 - q)
+    module = objective_module({"phi0": "real", "phi1": "real"}, OPPOSITE)
+
+    def variance(*steps: str, copies: int = 1) -> float:
+        function = find_function(apply(module, *steps), "elbo")
+        result = interpret_objective(function, arguments, copies=copies)
+        for slope in result.gradient().values():
+            assert slope == pytest.approx(scores, abs=1e-12)
+        return float(result.gradient_variance()["phi0"])
+
+    pruned = ("relbo-score-function", "relbo-rao-blackwellize")
+    assert variance("relbo-score-function") == pytest.approx(0.06, abs=5e-3)
+    assert variance(*pruned) == pytest.approx(scores * (9.5 + q) ** 2, rel=1e-10)
+    assert variance(*pruned) == pytest.approx(24.1, abs=0.05)
+    centred = (*pruned, "relbo-baseline")
+    assert variance(*centred) == pytest.approx(scores * (1.0 - 4.0 * scores), rel=1e-10)
+    assert variance(*centred) == pytest.approx(0.0054, abs=5e-5)
+    pair = variance(*centred, copies=2)
+    assert pair == pytest.approx(scores * (1.0 - 2.0 * scores) / 2.0, rel=1e-10)
+
+
+COIN_COST = f"""
+  %law = dist.bernoulli_logits %phi_ : (tensor<f64>) -> {COIN}
+  %b = prob.sample "b" from %law : {COIN}
+  %x = lax.convert %b : (tensor<i32>) -> tensor<f64>
+  %k = lax.constant "0.49" : tensor<f64>
+  %c = lax.sub %x, %k : tensor<f64>
+  %f = lax.square %c : tensor<f64>
+  prob.yield "f" %f : tensor<f64>
+"""
+
+
+@pytest.mark.parametrize(
+    ("phi", "single", "pair"), [(0.0, 0.015638, 2.5e-5), (1.0, 0.011848, 2.386e-5)]
+)
+def test_leave_one_out_of_a_coin(phi: float, single: float, pair: float) -> None:
+    scored = apply(objective_module({"phi": "real"}, COIN_COST), "relbo-score-function")
+    centred = apply(scored, "relbo-baseline")
+    p = 1.0 / (1.0 + math.exp(-phi))
+    for module, copies, variance in ((scored, 1, single), (centred, 2, pair)):
+        result = interpret_objective(find_function(module, "elbo"), {"phi": phi}, copies=copies)
+        assert result.gradient()["phi"] == pytest.approx(0.02 * p * (1.0 - p), abs=1e-14)
+        assert result.gradient_variance()["phi"] == pytest.approx(variance, rel=5e-4)
+
+
+# Plates whose elements are mixed.
+
+MIXED: dict[str, Callable[[Any], Any]] = {
+    "reversed": lambda z: 3.0 * z[::-1],
+    "mean": lambda z: jnp.broadcast_to(6.0 * jnp.mean(z), z.shape),
+    "rolled": lambda z: z + 2.0 * jnp.roll(z, 1),
+    "cumulative": lambda z: jnp.cumsum(z * 1.0),
+    "in windows": lambda z: z + jnp.pad(z * 2.0, (1, 0))[:-1] + jnp.pad(z, (0, 1))[1:],
+}
+
+
+@pytest.mark.parametrize("mix", MIXED)
+@pytest.mark.parametrize("granularity", ["element", "axis", "site"])
+def test_mixed_plates_keep_the_gradient(mix: str, granularity: str) -> None:
+    size = 4
+    y = np.array([0.3, 2.0, -1.0, 4.0])
+
+    def model(y: jax.Array) -> None:
+        with relbo_ir.plate("elements", size):
+            z = relbo_ir.sample("z", nd.Bernoulli(0.4))
+            relbo_ir.observe("y", nd.Normal(MIXED[mix](z), 1.0), y)
+
+    def guide(y: jax.Array) -> None:
+        logits = relbo_ir.param("phi", jnp.zeros(size))
+        with relbo_ir.plate("elements", size):
+            relbo_ir.sample("z", nd.Bernoulli(logits=logits))
+
+    arguments = {"phi": np.array([0.3, -0.2, 0.5, 0.1]), "y": y}
+    exact = outcomes(model, guide, (y,), arguments, ("objective",))
+    steps = (*SPLIT, f'relbo-rao-blackwellize{{granularity="{granularity}"}}')
+    pruned = outcomes(model, guide, (y,), arguments, steps)
+    np.testing.assert_allclose(pruned.gradient()["phi"], exact.gradient()["phi"], rtol=1e-10)
+    if granularity == "element" and mix != "mean":
+        plain = outcomes(model, guide, (y,), arguments, PLAIN)
+        assert np.all(pruned.gradient_variance()["phi"] < plain.gradient_variance()["phi"])
+
+
+def test_group_effects_are_gathered() -> None:
+    """θ[g] with data g: each observation is weighed by its own group's choice alone."""
+    groups, rows = 4, 6
+    group = np.array([0, 3, 3, 1, 2, 0], np.int32)
+    y = np.array([1.0, -2.0, 0.5, 3.0, -1.0, 2.0])
+
+    def model(group: jax.Array, y: jax.Array) -> None:
+        with relbo_ir.plate("groups", groups):
+            theta = relbo_ir.sample("theta", nd.Bernoulli(0.5))
+        with relbo_ir.plate("rows", rows):
+            relbo_ir.observe("y", nd.Normal(2.0 * theta[group], 1.0), y)
+
+    def scalars(group: jax.Array, y: jax.Array) -> None:
+        with relbo_ir.plate("groups", groups):
+            theta = relbo_ir.sample("theta", nd.Bernoulli(0.5))
+        for row, at in enumerate([0, 3, 3, 1, 2, 0]):
+            relbo_ir.observe(f"y{row}", nd.Normal(2.0 * theta[at], 1.0), y[row])
+
+    def guide(group: jax.Array, y: jax.Array) -> None:
+        logits = relbo_ir.param("phi", jnp.zeros(groups))
+        with relbo_ir.plate("groups", groups):
+            relbo_ir.sample("theta", nd.Bernoulli(logits=logits))
+
+    arguments = {"phi": np.array([0.2, -0.4, 0.1, 0.6]), "y": y, "group": group}
+    gathered, unrolled, plain = (
+        outcomes(program, guide, (group, y), arguments, steps)
+        for program, steps in ((model, PRUNED), (scalars, PRUNED), (model, PLAIN))
+    )
+    np.testing.assert_allclose(gathered.gradient()["phi"], plain.gradient()["phi"], rtol=1e-10)
+    assert total_variance(gathered) == pytest.approx(total_variance(unrolled), rel=1e-10)
+    assert total_variance(plain) > 3.0 * total_variance(gathered)
+
+
+# Named cases.
+
+
+def _two_coins() -> ModuleOp:
+    body = f"""
+      %q = dist.bernoulli %p_ : (tensor<f64>) -> {COIN}
+      %a = prob.sample "a" from %q : {COIN}
+      %b = prob.sample "b" from %q : {COIN}
+      %x = lax.convert %a : (tensor<i32>) -> tensor<f64>
+      %y = lax.convert %b : (tensor<i32>) -> tensor<f64>
+      %f = lax.mul %x, %y : tensor<f64>
+      %g = lax.add %x, %x : tensor<f64>
+      prob.deterministic "of_a" %x : tensor<f64>
+      prob.yield "f" %f, "g" %g : tensor<f64>, tensor<f64>
+    """
+    return objective_module({"p": "unit_interval"}, body)
+
+
+def test_the_score_of_a_score_is_pruned_too() -> None:
+    """What was written while pruning once counted as independent of every choice."""
+    steps = ("relbo-score-function{sites=a}", "relbo-score-function{sites=b}")
+    pruned = apply(_two_coins(), *steps, "relbo-rao-blackwellize", "relbo-canonicalize", "cse")
+    result = interpret_objective(find_function(pruned, "elbo"), {"p": 0.3})
+    assert result.gradient()["p"] == pytest.approx(2.0 * 0.3 + 2.0, abs=1e-12)
+    counts = sorted(len(op.upstream) for op in pruned.walk() if isinstance(op, estim.ScoreOp))
+    assert counts == [1, 2]
+
+
+def test_a_baseline_that_sees_its_draw_is_refused() -> None:
+    scored = apply(_two_coins(), "relbo-score-function", "relbo-rao-blackwellize")
+    with pytest.raises(PassError, match=r'"of_a" is not proved to be independent of "a"'):
+        apply(scored, 'relbo-baseline{kind="function" value="of_a"}')
+    apply(scored, 'relbo-baseline{kind="function" value="of_a" sites=b}')
+    with pytest.raises(PassError, match="no deterministic value 'other'"):
+        apply(scored, 'relbo-baseline{kind="function" value="other"}')
+
+
+def test_a_baseline_of_an_independent_value_keeps_the_mean() -> None:
+    steps = ("relbo-score-function", "relbo-rao-blackwellize")
+    based = apply(_two_coins(), *steps, 'relbo-baseline{kind="function" value="of_a" sites=b}')
+    result = interpret_objective(find_function(based, "elbo"), {"p": 0.3})
+    assert result.gradient()["p"] == pytest.approx(2.0 * 0.3 + 2.0, abs=1e-12)
+    plain = interpret_objective(find_function(apply(_two_coins(), *steps), "elbo"), {"p": 0.3})
+    assert result.gradient_variance()["p"] != pytest.approx(plain.gradient_variance()["p"])
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (("relbo-score-function", "relbo-split-addends"), "is weighed already"),
+        (
+            ("relbo-score-function", "relbo-baseline", "relbo-rao-blackwellize"),
+            "has baselines already",
+        ),
+        (("relbo-rao-blackwellize{granularity=atom}",), "'atom' is no granularity"),
+        (("relbo-baseline{kind=magic}",), "'magic' is no baseline"),
+    ],
+)
+def test_an_illegal_order_or_option_is_refused(steps: tuple[str, ...], message: str) -> None:
+    with pytest.raises(PassError, match=message):
+        apply(_two_coins(), *steps)
+
+
+def test_leave_one_out_wants_two_particles() -> None:
+    steps = ("relbo-score-function", "relbo-baseline", "relbo-expand-densities")
+    module = apply(_two_coins(), *steps, "relbo-externalize-draws")
+    with pytest.raises(PassError, match="needs two particles at least"):
+        apply(module, "relbo-lower-estimators")
