@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, TensorType, i1, i64
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseArrayBase,
+    FloatAttr,
+    IntegerAttr,
+    TensorType,
+    f64,
+    i1,
+    i64,
+)
 from xdsl.ir import Attribute, Dialect, Region, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -18,10 +27,12 @@ from xdsl.irdl import (
     result_def,
     traits_def,
     var_operand_def,
+    var_result_def,
 )
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from relbo_ir.dialects.name import NameAttr
 from relbo_ir.dialects.prob.expectations import (
     DifferentiationOp,
     YieldValueOp,
@@ -149,6 +160,41 @@ class LeaveOneOutOp(IRDLOperation):
         super().__init__(operands=[cost], result_types=[cost.type])
 
 
+@irdl_op_definition
+class RunningMeanOp(IRDLOperation):
+    """
+    The running mean of a value over earlier steps, Σ decayᵏ·cₜ₋ₖ / Σ decayᵏ over k ≥ 1, and 0 at
+    the first step; a step's value is its mean over particles, and one that is not finite is left
+    out. Independent of all draws of its own step, so a baseline for any upstream; derivative 0.
+    `state` names what the program hands from step to step for it.
+
+    ```mlir
+    %b = estim.running_mean %c {state = #prob.name"f", decay = 0.9 : f64} : tensor<8xf32>
+    ```
+    """
+
+    name = "estim.running_mean"
+
+    cost = operand_def(_same)
+    state = prop_def(NameAttr)
+    decay = prop_def(FloatAttr)
+    result = result_def(_same)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$cost attr-dict `:` type($cost)"
+
+    def __init__(self, cost: SSAValue, state: str, decay: float):
+        super().__init__(
+            operands=[cost],
+            result_types=[cost.type],
+            properties={"state": NameAttr(state), "decay": FloatAttr(decay, f64)},
+        )
+
+    def verify_(self) -> None:
+        if not 0.0 < self.decay.value.data < 1.0:
+            raise VerifyException(f"a decay lies between 0 and 1, unlike {self.decay.value.data}")
+
+
 def _is_index(type_: Attribute) -> bool:
     element = element_of(type_)
     return (
@@ -162,7 +208,8 @@ def _is_index(type_: Attribute) -> bool:
 @irdl_op_definition
 class ReplicateOp(IRDLOperation):
     """
-    The mean of its region over particles 0 … size − 1; the block argument is the particle.
+    The means of what its region yields over particles 0 … size − 1; the block argument is the
+    particle.
 
     ```mlir
     %m = estim.replicate {
@@ -175,16 +222,16 @@ class ReplicateOp(IRDLOperation):
     name = "estim.replicate"
 
     size = prop_def(IntegerAttr)
-    result = result_def(REALS)
+    means = var_result_def(REALS)
     body = region_def("single_block")
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$body attr-dict `:` type($result)"
+    assembly_format = "$body attr-dict `:` type($means)"
 
-    def __init__(self, size: int, region: Region, result_type: Attribute):
+    def __init__(self, size: int, region: Region, result_types: Sequence[Attribute]):
         super().__init__(
             regions=[region],
-            result_types=[result_type],
+            result_types=[result_types],
             properties={"size": IntegerAttr(size, i64)},
         )
 
@@ -199,8 +246,8 @@ class ReplicateOp(IRDLOperation):
         last = self.body.block.last_op
         if not isinstance(last, YieldValueOp):
             raise VerifyException("estim.replicate must end in prob.yield_value")
-        if [value.type for value in last.values] != [self.result.type]:
-            raise VerifyException(f"estim.replicate yields one value, of {self.result.type}")
+        if [value.type for value in last.values] != [mean.type for mean in self.means]:
+            raise VerifyException("estim.replicate yields values of its results' types")
 
 
 @irdl_op_definition
@@ -219,4 +266,6 @@ class ValueAndGradOp(DifferentiationOp):
     name = "estim.value_and_grad"
 
 
-Estim = Dialect("estim", [AttachOp, LeaveOneOutOp, ReplicateOp, ScoreOp, ValueAndGradOp], [])
+Estim = Dialect(
+    "estim", [AttachOp, LeaveOneOutOp, ReplicateOp, RunningMeanOp, ScoreOp, ValueAndGradOp], []
+)

@@ -106,11 +106,16 @@ def _differentiate(gradient: estim.ValueAndGradOp, module: ModuleOp, functions: 
     numbers = tuple(range(len(operands)))
     structs = [struct(v.type) for v in (*operands, *captured)]
 
+    def with_besides(*args: Any) -> Any:
+        value, *besides = jax.tree.leaves(surrogate(*args))
+        return value, besides
+
     def run(*args: Any) -> Any:
         if not numbers:
-            return [surrogate(*args)]
-        value, gradients = jax.value_and_grad(surrogate, argnums=numbers)(*args)
-        return [value, *gradients]
+            return jax.tree.leaves(surrogate(*args))
+        slopes = jax.value_and_grad(with_besides, argnums=numbers, has_aux=True)
+        (value, besides), gradients = slopes(*args)
+        return [value, *gradients, *besides]
 
     closed = jax.make_jaxpr(run)(*structs)
     importer = Importer(functions, InsertPoint.before(gradient), {LOG_GAMMA.name: _write_log_gamma})
@@ -160,7 +165,8 @@ def _surrogate(
             block.add_op(ReturnOp(*[mapper[v] for v in op.values]))
         else:
             block.add_op(op.clone(mapper))
-    function = FuncOp("surrogate", (types, [gradient.value.type]), Region(block))
+    results = [v.type for v in gradient.terminator.values]
+    function = FuncOp("surrogate", (types, results), Region(block))
     scratch = module.clone()
     scratch.body.block.add_op(function)
     namespace = load(emit_function(scratch, "surrogate", {rng.LogGammaDrawOp: _call_log_gamma}))

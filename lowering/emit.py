@@ -272,6 +272,11 @@ class FunctionEmitter:
                 return
             case lax.ConstantOp() if op.value.splat is not None:
                 return
+            case YieldValueOp() if len(op.operands) > 1 and isinstance(
+                op.parent_op(), ValueAndGradOp
+            ):
+                value, *besides = (self.name(v) for v in op.operands)
+                self._lines.append(f"return {value}, ({', '.join(besides)},)")
             case ReturnOp() | ProbReturnOp() | YieldValueOp():
                 self._lines.append("return " + ", ".join(self.name(v) for v in op.operands))
             case ValueAndGradOp():
@@ -310,23 +315,28 @@ class FunctionEmitter:
         self._nested(name, op.body.block)
         value = self.fresh(op.value, "value")
         arguments = ", ".join(self.name(v) for v in op.operand_values)
-        if not op.operand_values:
+        gradients = [self.fresh(g, "d") for g in op.gradients]
+        besides = [self.fresh(a) for a in op.auxiliary]
+        options = f"argnums={tuple(range(len(gradients)))}"
+        if besides:
+            value, options = f"({value}, ({', '.join(besides)},))", f"{options}, has_aux=True"
+        if not gradients:
             self._lines.append(f"{value} = {name}()")
             return
-        gradients = ", ".join(self.fresh(g, "d") for g in op.gradients)
-        numbers = tuple(range(len(op.operand_values)))
-        self._lines.append(
-            f"{value}, ({gradients},) = jax.value_and_grad({name}, argnums={numbers})({arguments})"
-        )
+        call = f"jax.value_and_grad({name}, {options})({arguments})"
+        self._lines.append(f"{value}, ({', '.join(gradients)},) = {call}")
 
     def _replicate(self, op: ReplicateOp) -> None:
         name = f"particle_{self._count[0]}"
         self._nested(name, op.body.block)
-        result = self.fresh(op.result)
+        names = [self.fresh(mean) for mean in op.means]
         size = op.size.value.data
         together = any(isinstance(inner, LeaveOneOutOp) for inner in op.body.walk())
         axis = f", axis_name={PARTICLES!r}" if together else ""
-        self._lines.append(f"{result} = jnp.mean(jax.vmap({name}{axis})(jnp.arange({size})))")
+        target = ", ".join(names)
+        self._lines.append(f"{target} = jax.vmap({name}{axis})(jnp.arange({size}))")
+        for result in names:
+            self._lines.append(f"{result} = jnp.mean({result}, 0)")
 
 
 def emit_function(

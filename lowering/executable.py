@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import linecache
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from xdsl.ir import Attribute
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.lowering.emit import emit_function
+from relbo_ir.lowering.types import struct
 from relbo_ir.passes.report import NAMES
 
 _CACHE: OrderedDict[tuple[str, bool], Executable] = OrderedDict()
@@ -34,6 +35,10 @@ class Executable:
     """(params, key, data) → the first result alone; jitted."""
     plain: Callable[..., Any]
     """As `run`, for use inside another jit."""
+    step: Callable[..., Any]
+    """(params, key, data, state) → (value, gradients by name, state), for use inside a jit."""
+    initial_state: Callable[[], dict[str, Any]]
+    """What the first step takes as its state; empty where nothing is handed on."""
     data_roles: tuple[Attribute, ...]
     """The roles that the entries of `data` fill, in order."""
 
@@ -48,17 +53,26 @@ def executable(module: ModuleOp, symbol: str = "elbo") -> Executable:
         _CACHE.move_to_end(key)
         return _CACHE[key]
     source = program_source(module, symbol)
-    plain = load(source)["run"]
+    namespace = load(source)
+    plain, step = namespace["run"], namespace.get("step", _stateless(namespace["run"]))
+    initial = namespace.get("initial_state", dict)
 
     def value(params: Any, key: Any, data: Any) -> Any:
         return plain(params, key, data)[0]
 
     roles = tuple(data_roles(find_function(module, symbol)))
-    made = Executable(source, jax.jit(plain), jax.jit(value), plain, roles)
+    made = Executable(source, jax.jit(plain), jax.jit(value), plain, step, initial, roles)
     _CACHE[key] = made
     while len(_CACHE) > _CACHE_SIZE:
         _CACHE.popitem(last=False)
     return made
+
+
+def _stateless(run: Callable[..., Any]) -> Callable[..., Any]:
+    def step(params: Any, key: Any, data: Any, state: Any) -> Any:
+        return *run(params, key, data), state
+
+    return step
 
 
 def load(source: str) -> dict[str, Any]:
@@ -88,8 +102,9 @@ def program_source(module: ModuleOp, symbol: str) -> str:
     function = find_function(module, symbol)
     arguments: list[str] = []
     parameters: list[str] = []
+    states: dict[str, Attribute] = {}
     position = 0
-    for role in function.roles:
+    for argument, role in zip(function.body.block.args, function.roles, strict=True):
         match role:
             case prob.UnconstrainedAttr() | prob.ParameterAttr():
                 parameters.append(role.parameter.data)
@@ -97,6 +112,9 @@ def program_source(module: ModuleOp, symbol: str) -> str:
             case prob.DataAttr() | prob.ClosureAttr():
                 arguments.append(f"data[{position}]")
                 position += 1
+            case prob.StateAttr():
+                states[role.state.data] = argument.type
+                arguments.append(f"state[{role.state.data!a}]")
             case prob.SeedAttr():
                 arguments.append("key")
             case _:
@@ -111,7 +129,29 @@ def program_source(module: ModuleOp, symbol: str) -> str:
         body = _named_results(call, labels)
     else:
         body = _value_and_gradients(call, parameters)
+    if states:
+        return emit_function(module, symbol) + _with_state(call, parameters, states)
     return emit_function(module, symbol) + f"\n\ndef run(params, key, data):\n{body}"
+
+
+def _with_state(call: str, parameters: Sequence[str], states: Mapping[str, Attribute]) -> str:
+    """The functions of a program that hands something on from step to step."""
+    zeros = ", ".join(
+        f"{name!a}: jnp.zeros({s.shape}, jnp.{s.dtype})"
+        for name, type_ in states.items()
+        for s in (struct(type_),)
+    )
+    count = len(parameters)
+    slopes = ", ".join(f"{name!a}: results[{1 + k}]" for k, name in enumerate(parameters))
+    new = ", ".join(f"{name!a}: results[{1 + count + k}]" for k, name in enumerate(states))
+    return (
+        f"\n\ndef initial_state():\n    return {{{zeros}}}\n"
+        f"\n\ndef step(params, key, data, state):\n    results = {call}\n"
+        f"    return results[0], {{{slopes}}}, {{{new}}}\n"
+        "\n\ndef run(params, key, data):\n"
+        "    value, gradients, _ = step(params, key, data, initial_state())\n"
+        "    return value, gradients\n"
+    )
 
 
 def _value_and_gradients(call: str, parameters: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from relbo_ir.passes.rewriting import replace
 from relbo_ir.passes.treatment import check_patterns, expectations, matches
 from relbo_ir.passes.upstreams import origin
 
-_KINDS = ("leave-one-out", "function")
+_KINDS = ("leave-one-out", "running-mean", "function")
 _Make = Callable[[Writer, estim.ScoreOp], SSAValue]
 
 
@@ -37,8 +37,10 @@ class BaselinePass(ModulePass):
     independent of this one's by construction.
 
     Options: `kind`: `leave-one-out` (default), the mean of the addend over the other particles, of
-    which there must be one at least when the program is lowered; `function`, the deterministic
-    value of the program that `value` names. `sites`: glob patterns of the choices whose upstreams
+    which there must be one at least when the program is lowered; `running-mean`, the mean of the
+    addend over earlier steps with weights decayᵏ (`decay`, 0.9 by default), which the program hands
+    on from step to step; `function`, the deterministic value of the program that `value` names.
+    `sites`: glob patterns of the choices whose upstreams
     take the baseline (all by default).
 
     ```mlir
@@ -57,6 +59,7 @@ class BaselinePass(ModulePass):
 
     kind: str = "leave-one-out"
     value: str = ""
+    decay: float = 0.9
     sites: tuple[str, ...] = ()
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -65,11 +68,24 @@ class BaselinePass(ModulePass):
         check_patterns(op, self.sites, "sites")
         for expectation in expectations(op):
             scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
-            make = (
-                self._function(expectation, scores) if self.kind == "function" else _leave_one_out
-            )
+            make = self._maker(expectation, scores)
             for score in scores:
-                self._add(score, make)
+                if score.result.uses:
+                    self._add(score, make)
+
+    def _maker(self, expectation: prob.ExpectationOp, scores: list[estim.ScoreOp]) -> _Make:
+        match self.kind:
+            case "function":
+                return self._function(expectation, scores)
+            case "running-mean":
+                if not 0.0 < self.decay < 1.0:
+                    raise PassError(f"the decay is {self.decay}", "choose one between 0 and 1")
+                names = _names(expectation)
+                return lambda w, score: w.insert(
+                    estim.RunningMeanOp(score.cost, names[score.result], self.decay)
+                )
+            case _:
+                return _leave_one_out
 
     def _add(self, score: estim.ScoreOp, make: _Make) -> None:
         chosen = [self._is_chosen(u) for u in score.upstream]
@@ -111,6 +127,18 @@ class BaselinePass(ModulePass):
 
 def _leave_one_out(w: Writer, score: estim.ScoreOp) -> SSAValue:
     return w.insert(estim.LeaveOneOutOp(score.cost))
+
+
+def _names(expectation: prob.ExpectationOp) -> dict[SSAValue, str]:
+    """The addend that every score is, or is a part of."""
+    yielded = expectation.terminator
+    names: dict[SSAValue, str] = {}
+    for name, addend in zip(yielded.names, yielded.addends, strict=True):
+        label, value = name.data, addend
+        while isinstance(score := value.owner, estim.ScoreOp) and value not in names:
+            names[value] = label
+            label, value = f"{label}'", score.cost
+    return names
 
 
 def _named(expectation: prob.ExpectationOp, name: str) -> prob.DeterministicOp:

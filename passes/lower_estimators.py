@@ -22,6 +22,7 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.tensors import with_shape
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.running_means import hand_on, take_out
 
 
 @dataclass(frozen=True)
@@ -145,14 +146,22 @@ def _lower_gradient(op: prob.GradientOp, particles: int) -> None:
     if len(held) != 1 or parent is None:
         raise PassError.at(op, "a gradient holds one expectation", "split it into several")
     expectation = held[0]
-    replace(expectation, [_surrogate(expectation, particles)])
-    region = op.detach_region(0)
-    lowered = estim.ValueAndGradOp(list(op.operand_values), region, op.value.type)
+    means = take_out(op, expectation)
+    value, *auxiliary = _surrogate(expectation, [mean.cost for mean in means], particles)
+    replace(expectation, [value])
+    last = op.terminator
+    Rewriter.replace_op(last, prob.YieldValueOp([*last.values, *auxiliary]))
+    region, types = op.detach_region(0), [v.type for v in auxiliary]
+    lowered = estim.ValueAndGradOp(list(op.operand_values), region, op.value.type, types)
     parent.insert_op_before(lowered, op)
-    replace(op, lowered.results)
+    replace(op, [lowered.value, *lowered.gradients])
+    hand_on(lowered, means)
 
 
-def _surrogate(expectation: prob.ExpectationOp, particles: int) -> SSAValue:
+def _surrogate(
+    expectation: prob.ExpectationOp, costs: list[SSAValue], particles: int
+) -> list[SSAValue]:
+    """The sum of all addends in the expectation's place, and the costs beside it."""
     yielded = expectation.terminator
     for op in expectation.body.walk():
         if isinstance(op, estim.LeaveOneOutOp) and particles == 1:
@@ -170,18 +179,21 @@ def _surrogate(expectation: prob.ExpectationOp, particles: int) -> SSAValue:
     body = list(expectation.body.block.ops)
     if particles == 1:
         _move(body, expectation)
-        return total
-    return _replicated(expectation, body, total, particles)
+        return [total, *costs]
+    return _replicated(expectation, body, [total, *costs], particles)
 
 
 def _replicated(
-    expectation: prob.ExpectationOp, body: list[Operation], total: SSAValue, particles: int
-) -> SSAValue:
+    expectation: prob.ExpectationOp,
+    body: list[Operation],
+    values: list[SSAValue],
+    particles: int,
+) -> list[SSAValue]:
     block = Block(arg_types=[TensorType(i32, [])])
     for op in body:
         op.detach()
         block.add_op(op)
-    block.add_op(prob.YieldValueOp([total]))
+    block.add_op(prob.YieldValueOp(values))
     inside = set(body)
     keys = {v for op in body for v in op.operands if isinstance(v.type, rng.KeyType)}
     for key in (k for k in keys if k.owner not in inside):
@@ -190,12 +202,12 @@ def _replicated(
         block.insert_op_before(own, body[0])
         for use in uses:
             use.operation.operands[use.index] = own.result
-    replicate = estim.ReplicateOp(particles, Region(block), total.type)
+    replicate = estim.ReplicateOp(particles, Region(block), [v.type for v in values])
     parent = expectation.parent_block()
     if parent is None:
         raise ValueError("an expectation stands in a block")
     parent.insert_op_before(replicate, expectation)
-    return replicate.result
+    return list(replicate.means)
 
 
 def _move(body: list[Operation], before: Operation) -> None:

@@ -14,6 +14,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of, tuple_of
+from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float, with_shape
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.expressions import Expression, Writer
@@ -28,7 +29,9 @@ class SplitAddendsPass(ModulePass):
     choice reaches, and the sum over the elements of an independent event.
 
     Lemma: linearity of the sum. Nothing is split under an op that is not linear in the addend, and
-    a contraction only where its terms are not more numerous than the elements of an operand.
+    a contraction only where its terms are not more numerous than the elements of an operand. An
+    addend that no choice reaches which is, or may yet be, treated by its score is left as it is:
+    nothing would be gained.
 
     Options: none. Runs before any addend is weighed.
 
@@ -61,7 +64,8 @@ class SplitAddendsPass(ModulePass):
                         f'the addend "{name.data}" is weighed already',
                         "run relbo-split-addends before relbo-score-function",
                     )
-                for number, piece in enumerate(splitter.pieces(addend)):
+                gains = addend in splitter.scored
+                for number, piece in enumerate(splitter.pieces(addend) if gains else [addend]):
                     own = name.data if number == 0 else _fresh(f"{name.data}/{number}", taken)
                     names.append(own)
                     addends.append(piece)
@@ -76,12 +80,20 @@ def _fresh(name: str, taken: set[str]) -> str:
     return name
 
 
+def _may_be_scored(choice: prob.SampleOp) -> bool:
+    """Whether the choice is undecided, and not planned to be pathwise."""
+    planned = choice.plan is not None and choice.plan.data is How.PATHWISE
+    return choice.how.data is How.EXACT and not planned
+
+
 class _Splitter:
     """Splits the addends of one expectation."""
 
     def __init__(self, expectation: prob.ExpectationOp):
         self.writer = Writer(InsertPoint.before(expectation.terminator))
-        self._random = reached_from(c.value for c in choices(expectation))
+        drawn = choices(expectation)
+        self._random = reached_from(c.value for c in drawn)
+        self.scored = reached_from(c.value for c in drawn if _may_be_scored(c))
 
     def pieces(self, value: SSAValue) -> list[SSAValue]:
         """Values the sum of all whose elements is that of the given one's elements."""

@@ -31,7 +31,13 @@ _OBJECTIVE = (
     "cse",
     "relbo-unconstrain-params",
 )
-_ESTIMATOR = (*_OBJECTIVE, "relbo-assign-estimators", "relbo-score-function", "relbo-pathwise")
+_SCORE = (
+    "relbo-split-addends",
+    "relbo-score-function",
+    "relbo-rao-blackwellize",
+    "relbo-baseline",
+)
+_ESTIMATOR = (*_OBJECTIVE, "relbo-assign-estimators", *_SCORE, "relbo-pathwise")
 _CLEAN = ("relbo-canonicalize", "cse")
 _PROGRAM = (
     "relbo-expand-densities",
@@ -46,7 +52,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "estimator": _ESTIMATOR,
     "program": _PROGRAM,
     "default": (*_ESTIMATOR, *_PROGRAM),
-    "score-function": (*_OBJECTIVE, "relbo-score-function", *_PROGRAM),
+    "score-function": (*_OBJECTIVE, *_SCORE, *_PROGRAM),
     "explicit": (*_ESTIMATOR, *_PROGRAM, "relbo-differentiate", *_CLEAN),
     "draws": (*_OBJECTIVE, "relbo-report", "relbo-lower-sampling", *_CLEAN),
     "addends": (
@@ -132,7 +138,9 @@ def without_cycle_collection() -> Generator[None]:
 def resolve(pipeline: Pipeline, particles: int = 1) -> list[ModulePass]:
     """
     The passes of a pipeline: a name, a text as `relbo-opt -p` takes it, or a sequence of names,
-    texts, passes and patterns. Particles go to `relbo-lower-estimators` where the text gives it no options.
+    texts, passes and patterns. Where the text gives them no options, particles go to
+    `relbo-lower-estimators`, and `relbo-baseline` is leave-one-out where there are several, else a
+    running mean.
     """
     if isinstance(pipeline, str):
         pipeline = (pipeline,)
@@ -152,6 +160,9 @@ def resolve(pipeline: Pipeline, particles: int = 1) -> list[ModulePass]:
 def _with_particles(step: str, particles: int) -> str:
     if step == "relbo-lower-estimators" and particles != 1:
         return f"{step}{{particles={particles}}}"
+    if step == "relbo-baseline":
+        kind = "running-mean" if particles == 1 else "leave-one-out"
+        return f'{step}{{kind="{kind}"}}'
     return step
 
 

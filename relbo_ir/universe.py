@@ -20,6 +20,7 @@ PASSES: dict[str, str] = {
     "relbo-baseline": "relbo_ir.passes.baseline:BaselinePass",
     "relbo-canonicalize": "relbo_ir.passes.canonicalize:CanonicalizePass",
     "relbo-differentiate": "relbo_ir.lowering.differentiate:DifferentiatePass",
+    "relbo-drop-zero-score": "relbo_ir.passes.drop_zero_score:DropZeroScorePass",
     "relbo-expand-densities": "relbo_ir.lowering.expand_densities:ExpandDensitiesPass",
     "relbo-externalize-draws": "relbo_ir.passes.externalize_draws:ExternalizeDrawsPass",
     "relbo-form-elbo": "relbo_ir.passes.form_elbo:FormElboPass",

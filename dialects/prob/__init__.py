@@ -24,6 +24,7 @@ from relbo_ir.dialects.prob.types import (
     ParameterAttr,
     PlateAxisAttr,
     SeedAttr,
+    StateAttr,
     UnconstrainedAttr,
 )
 
@@ -55,6 +56,7 @@ Prob = Dialect(
         ParameterAttr,
         PlateAxisAttr,
         SeedAttr,
+        StateAttr,
         UnconstrainedAttr,
     ],
 )
@@ -84,6 +86,7 @@ __all__ = [
     "ReturnOp",
     "SampleOp",
     "SeedAttr",
+    "StateAttr",
     "UnconstrainedAttr",
     "YieldOp",
     "YieldValueOp",

@@ -178,16 +178,34 @@ class DifferentiationOp(IRDLOperation, ABC):
 
     operand_values = var_operand_def(REALS)
     value = result_def(REALS)
-    gradients = var_result_def(REALS)
+    others = var_result_def(REALS)
+    """The derivatives, then what the region hands out besides."""
     body = region_def("single_block")
     traits = traits_def(Pure())
 
-    def __init__(self, operands: Sequence[SSAValue], region: Region, value_type: Attribute):
+    def __init__(
+        self,
+        operands: Sequence[SSAValue],
+        region: Region,
+        value_type: Attribute,
+        auxiliary: Sequence[Attribute] = (),
+    ):
+        derivatives = [operand.type for operand in operands]
         super().__init__(
             operands=[operands],
             regions=[region],
-            result_types=[value_type, [operand.type for operand in operands]],
+            result_types=[value_type, [*derivatives, *auxiliary]],
         )
+
+    @property
+    def gradients(self) -> Sequence[SSAValue]:
+        """The derivative of the value with respect to every operand."""
+        return self.others[: len(self.operand_values)]
+
+    @property
+    def auxiliary(self) -> Sequence[SSAValue]:
+        """What the region yields after the value, not differentiated."""
+        return self.others[len(self.operand_values) :]
 
     @property
     def terminator(self) -> YieldValueOp:
@@ -204,8 +222,9 @@ class DifferentiationOp(IRDLOperation, ABC):
             raise VerifyException(f"{self.name}: block arguments and operands differ in type")
         if tuple(gradient.type for gradient in self.gradients) != types:
             raise VerifyException(f"{self.name}: gradients and operands differ in type")
-        if [value.type for value in self.terminator.values] != [self.value.type]:
-            raise VerifyException(f"{self.name}: yields other than its one value")
+        handed = [self.value.type, *(v.type for v in self.auxiliary)]
+        if [value.type for value in self.terminator.values] != handed:
+            raise VerifyException(f"{self.name}: yields other than its results")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -265,3 +284,8 @@ class GradientOp(DifferentiationOp):
     """
 
     name = "prob.gradient"
+
+    def verify_(self) -> None:
+        super().verify_()
+        if self.auxiliary:
+            raise VerifyException(f"{self.name}: yields one value alone")

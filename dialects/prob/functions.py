@@ -43,6 +43,7 @@ from relbo_ir.dialects.prob.types import (
     DrawAttr,
     ParameterAttr,
     SeedAttr,
+    StateAttr,
     UnconstrainedAttr,
 )
 from relbo_ir.dialects.tensors import TENSOR
@@ -50,7 +51,15 @@ from relbo_ir.dialects.tensors import TENSOR
 ROLE = "prob.role"
 
 
-_ROLES = (ParameterAttr, UnconstrainedAttr, DataAttr, ClosureAttr, DrawAttr, SeedAttr)
+_ROLES = (
+    ParameterAttr,
+    UnconstrainedAttr,
+    DataAttr,
+    ClosureAttr,
+    DrawAttr,
+    SeedAttr,
+    StateAttr,
+)
 
 
 def _parameter_names(roles: Sequence[Attribute]) -> list[str]:

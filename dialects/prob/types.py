@@ -273,6 +273,22 @@ class DrawAttr(ParametrizedAttribute):
 
 
 @irdl_attr_definition
+class StateAttr(ParametrizedAttribute):
+    """
+    An argument that the program hands from one step to the next: its new value is a result, in the
+    order of the arguments, after the value and the gradients.
+
+    ```mlir
+    #prob.state<#prob.name"f">
+    ```
+    """
+
+    name = "prob.state"
+
+    state: NameAttr = param_def()
+
+
+@irdl_attr_definition
 class SeedAttr(ParametrizedAttribute):
     """
     An argument that is the program's random key.

@@ -26,10 +26,10 @@ prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #pro
 // CHECK-NEXT:       %1 = lax.broadcast_in_dim %c {dimensions = array<i64: 0>} : (tensor<2xf32>) -> tensor<2xf32>
 // CHECK-NEXT:       %2 = lax.broadcast_in_dim %0 {dimensions = array<i64>} : (tensor<f32>) -> tensor<2xf32>
 // CHECK-NEXT:       %3 = lax.add %2, %1 : tensor<2xf32>
-// CHECK-NEXT:       %4 = lax.stop_gradient %3 : tensor<2xf32>
-// CHECK-NEXT:       %5 = lax.sub %3, %4 : tensor<2xf32>
-// CHECK-NEXT:       %6 = lax.stop_gradient %c : tensor<2xf32>
-// CHECK-NEXT:       %7 = lax.mul %6, %5 : tensor<2xf32>
+// CHECK-NEXT:       %4 = lax.stop_gradient %c : tensor<2xf32>
+// CHECK-NEXT:       %5 = lax.stop_gradient %3 : tensor<2xf32>
+// CHECK-NEXT:       %6 = lax.sub %3, %5 : tensor<2xf32>
+// CHECK-NEXT:       %7 = lax.mul %4, %6 : tensor<2xf32>
 // CHECK-NEXT:       %s = lax.add %c, %7 : tensor<2xf32>
 // CHECK-NEXT:       %8 = lax.stop_gradient %m_ : tensor<f32>
 // CHECK-NEXT:       %9 = lax.sub %m_, %8 : tensor<f32>
@@ -52,14 +52,12 @@ func.func @centred(%c: tensor<f32>, %u: tensor<f32>, %b: tensor<f32>) -> tensor<
 
 // CHECK:      builtin.module {
 // CHECK-NEXT:   func.func @centred(%c: tensor<f32>, %u: tensor<f32>, %b: tensor<f32>) -> tensor<f32> {
-// CHECK-NEXT:     %0 = lax.stop_gradient %u : tensor<f32>
-// CHECK-NEXT:     %1 = lax.sub %u, %0 : tensor<f32>
-// CHECK-NEXT:     %2 = lax.stop_gradient %c : tensor<f32>
-// CHECK-NEXT:     %3 = lax.mul %2, %1 : tensor<f32>
-// CHECK-NEXT:     %4 = lax.add %c, %3 : tensor<f32>
-// CHECK-NEXT:     %5 = lax.stop_gradient %b : tensor<f32>
-// CHECK-NEXT:     %6 = lax.mul %5, %1 : tensor<f32>
-// CHECK-NEXT:     %s = lax.sub %4, %6 : tensor<f32>
+// CHECK-NEXT:     %0 = lax.sub %c, %b : tensor<f32>
+// CHECK-NEXT:     %1 = lax.stop_gradient %0 : tensor<f32>
+// CHECK-NEXT:     %2 = lax.stop_gradient %u : tensor<f32>
+// CHECK-NEXT:     %3 = lax.sub %u, %2 : tensor<f32>
+// CHECK-NEXT:     %4 = lax.mul %1, %3 : tensor<f32>
+// CHECK-NEXT:     %s = lax.add %c, %4 : tensor<f32>
 // CHECK-NEXT:     func.return %s : tensor<f32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }

@@ -124,7 +124,7 @@
 ^bb0(%p: tensor<i32>):
   prob.yield_value %s : tensor<8xf32>
 } {size = 2 : i64} : tensor<f32>
-// CHECK: estim.replicate yields one value, of tensor<f32>
+// CHECK: estim.replicate yields values of its results' types
 
 // -----
 
@@ -155,3 +155,10 @@
   prob.yield_value %x_ : tensor<f32>
 }
 // CHECK: estim.value_and_grad: gradients and operands differ in type
+
+// -----
+
+// A decay that is none
+%s = "test.op"() : () -> tensor<f32>
+%b = estim.running_mean %s {state = #prob.name"s", decay = 1.0 : f64} : tensor<f32>
+// CHECK: a decay lies between 0 and 1, unlike 1.0

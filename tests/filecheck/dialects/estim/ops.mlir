@@ -9,6 +9,8 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
   %none = estim.score %c upstream() {maps = []} : tensor<8xf32>, ()
   %centred = estim.score %s upstream(%v) baselines(%s) {maps = [array<i64: -1>]} : tensor<f32>, (tensor<3xf32>) baselines (tensor<f32>)
   %attach = estim.attach %c gradient_of %u : tensor<8xf32>
+  %others = estim.leave_one_out %c : tensor<8xf32>
+  %before = estim.running_mean %c {state = #prob.name"c", decay = 9.000000e-01 : f64} : tensor<8xf32>
   %mean = estim.replicate {
   ^bb0(%p: tensor<i32>):
     prob.yield_value %s : tensor<f32>
@@ -17,6 +19,10 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
     %total = lax.reduce_sum %x_ {axes = array<i64: 0>} : (tensor<3xf32>) -> tensor<f32>
     %product = lax.mul %total, %s_ : tensor<f32>
     prob.yield_value %product : tensor<f32>
+  }
+  %also, %dy, %square = estim.value_and_grad (%y_ = %s) : (tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
+    %squared = lax.square %y_ : tensor<f32>
+    prob.yield_value %y_, %squared : tensor<f32>, tensor<f32>
   }
   func.return
 }
@@ -27,6 +33,8 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
 // CHECK-NEXT:     %none = estim.score %c upstream() {maps = []} : tensor<8xf32>, ()
 // CHECK-NEXT:     %centred = estim.score %s upstream(%v) baselines(%s) {maps = [array<i64: -1>]} : tensor<f32>, (tensor<3xf32>) baselines(tensor<f32>)
 // CHECK-NEXT:     %attach = estim.attach %c gradient_of %u : tensor<8xf32>
+// CHECK-NEXT:     %others = estim.leave_one_out %c : tensor<8xf32>
+// CHECK-NEXT:     %before = estim.running_mean %c {state = #prob.name"c", decay = 9.000000e-01 : f64} : tensor<8xf32>
 // CHECK-NEXT:     %mean = estim.replicate {
 // CHECK-NEXT:     ^bb0(%p: tensor<i32>):
 // CHECK-NEXT:       prob.yield_value %s : tensor<f32>
@@ -35,6 +43,10 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
 // CHECK-NEXT:       %total = lax.reduce_sum %x_ {axes = array<i64: 0>} : (tensor<3xf32>) -> tensor<f32>
 // CHECK-NEXT:       %product = lax.mul %total, %s_ : tensor<f32>
 // CHECK-NEXT:       prob.yield_value %product : tensor<f32>
+// CHECK-NEXT:     }
+// CHECK-NEXT:     %also, %dy, %square = estim.value_and_grad (%y_ = %s) : (tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:       %squared = lax.square %y_ : tensor<f32>
+// CHECK-NEXT:       prob.yield_value %y_, %squared : tensor<f32>, tensor<f32>
 // CHECK-NEXT:     }
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
@@ -47,6 +59,8 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
 // GENERIC-NEXT:     %none = "estim.score"(%c) <{maps = [], operandSegmentSizes = array<i32: 1, 0, 0>}> : (tensor<8xf32>) -> tensor<8xf32>
 // GENERIC-NEXT:     %centred = "estim.score"(%s, %v, %s) <{maps = [array<i64: -1>], operandSegmentSizes = array<i32: 1, 1, 1>}> : (tensor<f32>, tensor<3xf32>, tensor<f32>) -> tensor<f32>
 // GENERIC-NEXT:     %attach = "estim.attach"(%c, %u) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+// GENERIC-NEXT:     %others = "estim.leave_one_out"(%c) : (tensor<8xf32>) -> tensor<8xf32>
+// GENERIC-NEXT:     %before = "estim.running_mean"(%c) <{state = #prob.name"c", decay = 9.000000e-01 : f64}> : (tensor<8xf32>) -> tensor<8xf32>
 // GENERIC-NEXT:     %mean = "estim.replicate"() <{size = 8 : i64}> ({
 // GENERIC-NEXT:     ^bb0(%p: tensor<i32>):
 // GENERIC-NEXT:       "prob.yield_value"(%s) : (tensor<f32>) -> ()
@@ -57,6 +71,11 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
 // GENERIC-NEXT:       %product = "lax.mul"(%total, %s_) : (tensor<f32>, tensor<f32>) -> tensor<f32>
 // GENERIC-NEXT:       "prob.yield_value"(%product) : (tensor<f32>) -> ()
 // GENERIC-NEXT:     }) : (tensor<3xf32>, tensor<f32>) -> (tensor<f32>, tensor<3xf32>, tensor<f32>)
+// GENERIC-NEXT:     %also, %dy, %square = "estim.value_and_grad"(%s) ({
+// GENERIC-NEXT:     ^bb0(%y_: tensor<f32>):
+// GENERIC-NEXT:       %squared = "lax.square"(%y_) : (tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:       "prob.yield_value"(%y_, %squared) : (tensor<f32>, tensor<f32>) -> ()
+// GENERIC-NEXT:     }) : (tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>)
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT: }) : () -> ()

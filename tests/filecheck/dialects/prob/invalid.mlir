@@ -406,7 +406,16 @@ prob.elbo @elbo model(@model) guide(@guide)
 %v, %d = prob.gradient (%x_ = %x) : (tensor<8xf32>) -> (tensor<f32>, tensor<8xf32>) {
   prob.yield_value %x_ : tensor<8xf32>
 }
-// CHECK: prob.gradient: yields other than its one value
+// CHECK: prob.gradient: yields other than its results
+
+// -----
+
+// A gradient that hands out a second value
+%x = "test.op"() : () -> tensor<f32>
+%v, %d, %w = prob.gradient (%x_ = %x) : (tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
+  prob.yield_value %x_, %x_ : tensor<f32>, tensor<f32>
+}
+// CHECK: prob.gradient: yields one value alone
 
 // -----
 
