@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import AnyFloat, ArrayAttr, TensorType, i1
+from xdsl.dialects.builtin import AnyFloat, ArrayAttr, IntegerAttr, TensorType, i1, i32, i64
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -322,6 +322,39 @@ class WaldDrawOp(ShapedDrawOp):
         super().__init__(operands=[keys, mean], result_types=[self.batch(keys, mean.type)])
 
 
+@irdl_op_definition
+class SubsampleDrawOp(DrawOp):
+    """
+    Distinct indices in [0, size), uniformly drawn without replacement. One key.
+
+    ```mlir
+    %i = rng.subsample %k {size = 1000 : i64} : tensor<1x!rng.key> -> tensor<1x32xi32>
+    ```
+    """
+
+    name = "rng.subsample"
+    keys = operand_def(TENSOR)
+    size = prop_def(IntegerAttr)
+    result = result_def(INTEGERS)
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$keys attr-dict `:` type($keys) `->` type($result)"
+
+    def __init__(self, keys: SSAValue, size: int, count: int):
+        super().__init__(
+            operands=[keys],
+            result_types=[TensorType(i32, [*shape_of_type(keys.type), count])],
+            properties={"size": IntegerAttr(size, i64)},
+        )
+
+    def verify_(self) -> None:
+        super().verify_()
+        shape = shape_of_type(self.result.type)
+        if len(shape) != 2 or not 1 <= shape[1] <= self.size.value.data:
+            raise VerifyException(
+                f"{self.name} draws a part of {self.size.value.data} indices, not {self.result.type}"
+            )
+
+
 Rng = Dialect(
     "rng",
     [
@@ -333,6 +366,7 @@ Rng = Dialect(
         PoissonDrawOp,
         SiteKeyOp,
         SiteKeysOp,
+        SubsampleDrawOp,
         UniformNoiseOp,
         WaldDrawOp,
     ],

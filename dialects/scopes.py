@@ -7,10 +7,13 @@ from xdsl.ir import Block, Region, SSAValue
 from xdsl.traits import IsolatedFromAbove
 from xdsl.utils.exceptions import VerifyException
 
+from relbo_ir.dialects.dist import is_masked
 from relbo_ir.dialects.location import place
-from relbo_ir.dialects.prob.choices import ObserveOp, SampleOp
+from relbo_ir.dialects.prob.choices import ObserveOp, SampleOp, SubsampleOp
+from relbo_ir.dialects.prob.expectations import ExpectationOp
 from relbo_ir.dialects.prob.functions import FuncOp, PlateOp
 from relbo_ir.dialects.symbols import Functions, functions_of, verify_symbols
+from relbo_ir.dialects.tensors import shape_of_type
 
 _Plates = dict[str, PlateOp]
 
@@ -54,6 +57,10 @@ def _verify_block(
                 )
         if isinstance(op, (SampleOp, ObserveOp)):
             _verify_plates(op, plates)
+        if isinstance(op, SampleOp) and isinstance(op.parent_op(), ExpectationOp):
+            _verify_drawn(op)
+        if isinstance(op, SubsampleOp):
+            _verify_subsample(op, plates)
         verify_symbols(op, functions)
         for region in op.regions:
             inner_plates = _plates_of(region) if isinstance(op, FuncOp) else plates
@@ -65,6 +72,24 @@ def _verify_block(
     visible.difference_update(mine)
 
 
+def _verify_subsample(op: SubsampleOp, plates: _Plates) -> None:
+    plate = plates.get(op.plate.string_value())
+    if plate is None or plate.subsample is None:
+        raise VerifyException(f"{op.plate} is no plate with a subsample{place(op)}")
+    if shape_of_type(op.result.type) != (plate.count,):
+        raise VerifyException(
+            f"the minibatch of {op.plate} has {plate.count} indices, not {op.result.type}{place(op)}"
+        )
+
+
+def _verify_drawn(op: SampleOp) -> None:
+    """In an expectation a choice comes from a law, which a mask is not, and has weight 1."""
+    if op.scale is not None or is_masked(op.law):
+        raise VerifyException(
+            f'"{op.site.data}" is drawn: masks and scales belong to its addends{place(op)}'
+        )
+
+
 def _verify_plates(op: SampleOp | ObserveOp, plates: _Plates) -> None:
     law = op.law.type
     shape: tuple[int, ...] = getattr(law, "batch_shape", ())
@@ -74,7 +99,7 @@ def _verify_plates(op: SampleOp | ObserveOp, plates: _Plates) -> None:
             raise VerifyException(
                 f'"{op.site.data}" stands in plate {axis.plate}, which is not declared{place(op)}'
             )
-        size = plate.size.value.data
+        size = plate.count
         if shape[axis.axis.data] not in (1, size):
             raise VerifyException(
                 f'"{op.site.data}" has {shape[axis.axis.data]} elements on the axis of plate '

@@ -50,6 +50,14 @@ def _categorical(em: FunctionEmitter, op: Operation) -> str:
     return f"random.categorical({keys}[0], {logits}).astype({dtype_text(op.results[0])})[None]"
 
 
+@emits(rng.SubsampleDrawOp)
+def _subsample(em: FunctionEmitter, op: rng.SubsampleDrawOp) -> str:
+    em.module.helper("subsample")
+    size, count = op.size.value.data, shape_of(op.result)[1]
+    draw = f"subsample({em.name(op.keys)}[0], {size}, {count})"
+    return f"{draw}.astype({dtype_text(op.result)})[None]"
+
+
 @emits(rng.SiteKeysOp)
 def _site_keys(em: FunctionEmitter, op: rng.SiteKeysOp) -> str:
     names = [n.data for n in op.sites]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,10 +13,11 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from relbo_ir.dialects import dist, prob
+from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.dist import Transform
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
+from relbo_ir.dialects.tensors import with_shape
 from relbo_ir.lowering.densities import DENSITIES, categorical, guarded
 from relbo_ir.passes.analyses.support import law_support
 from relbo_ir.passes.expressions import Expression, Writer
@@ -108,6 +110,15 @@ def _density(
             return w.sum(inner, axes)
         case dist.ExpandOp() as wrapper:
             return _density(w, op, wrapper.base, x, element, guard)
+        case dist.MaskOp() as wrapper:
+            return _masked(w, op, wrapper, x, element, guard)
+        case dist.DeltaOp() as delta:
+            return _point(w, delta, x, element)
+        case dist.ImproperOp() as improper:
+            zero = w.constant(TensorType(element, x.shape), 0.0)
+            density = zero if guard is None else guard(w, improper.set, x, zero)
+            rank = dist.law_of(law).event_rank.data
+            return w.sum(density, range(len(x.shape) - rank, len(x.shape)))
         case dist.TransformedOp() as wrapper:
             return _transformed(w, op, wrapper, x, element, guard)
         case dist.OpaqueOp() as opaque:
@@ -120,6 +131,59 @@ def _density(
             raise PassError.at(
                 op, "the law is made by no dist op", "score a law of the dist dialect"
             )
+
+
+_FEASIBLE = {
+    dist.Support.REAL: 0.0,
+    dist.Support.POSITIVE: 1.0,
+    dist.Support.NONNEGATIVE: 1.0,
+    dist.Support.UNIT_INTERVAL: 0.5,
+    dist.Support.BOOLEAN: 0.0,
+    dist.Support.CATEGORY: 0.0,
+    dist.Support.COUNT: 0.0,
+}
+"""A point inside each support."""
+
+
+def _masked(
+    w: Writer,
+    op: prob.LogDensityOp,
+    law: dist.MaskOp,
+    x: Expression,
+    element: Attribute,
+    guard: Guard | None,
+) -> Expression:
+    """
+    The density where the mask is true, else 0. The base scores a point of its support there, as
+    NumPyro does: 0 times an infinite derivative would not be 0.
+    """
+    batch = _batch_of_value(x, law.result.type)
+    mask = w.broadcast(w.expression(law.mask), batch)
+    feasible = _FEASIBLE.get(support) if (support := law_support(law.result)) is not None else None
+    if feasible is not None:
+        wide = w.expression(
+            w.insert(
+                lax.BroadcastInDimOp(
+                    mask.value, with_shape(mask.value.type, x.shape), range(len(batch))
+                )
+            )
+        )
+        inside = w.constant(x.value.type, feasible)
+        x = w.expression(w.insert(lax.SelectNOp(wide.value, [inside.value, x.value])))
+    density = w.broadcast(_density(w, op, law.base, x, element, guard), batch)
+    nothing = w.constant(density.value.type, 0.0)
+    return w.expression(w.insert(lax.SelectNOp(mask.value, [nothing.value, density.value])))
+
+
+def _point(w: Writer, law: dist.DeltaOp, x: Expression, element: Attribute) -> Expression:
+    """log_density where x is the point in every element of the event, else −∞."""
+    same = w.call("eq", x, w.convert(w.expression(law.value), element))
+    zero = w.constant(TensorType(element, same.shape), 0.0)
+    outside = w.constant(zero.value.type, -math.inf)
+    inside = w.expression(w.insert(lax.SelectNOp(same.value, [outside.value, zero.value])))
+    rank = law.event_rank.value.data
+    apart = w.sum(inside, range(len(same.shape) - rank, len(same.shape)))
+    return apart + w.convert(w.expression(law.log_density), element)
 
 
 def _family_density(w: Writer, family: dist.FamilyOp, x: Expression) -> Expression:

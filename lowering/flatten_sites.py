@@ -8,7 +8,7 @@ from typing import Any
 from jax.extend import core
 
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
-from relbo_ir.lowering.sites import SITES
+from relbo_ir.lowering.sites import SITES, SUBSAMPLE
 
 _TRANSPARENT = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"}
 _SPOKEN = {
@@ -69,6 +69,8 @@ def _check_names(jaxpr: core.Jaxpr) -> None:
                 site=name,
                 line=line,
             )
+        if site.primitive is SUBSAMPLE:
+            continue  # a plate that is entered twice has one minibatch
         if name in known:
             raise ModelError(
                 f'two sites are named "{name}"; the other one is at {known[name]}'

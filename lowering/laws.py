@@ -81,11 +81,39 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         described = _transformed(law, site)
         if described is not None:
             return described
-    if cls in (nd.MaskedDistribution, nd.Delta, nd.ImproperUniform):
-        raise UnsupportedError(
-            f"{cls.__name__} is not supported yet", "write the model without it", site=site
-        )
+    if cls is nd.MaskedDistribution:
+        base, arrays = describe(law.base_dist, site)
+        return LawSpec("mask", (), base, 1), [*arrays, mask_of(law)]
+    if cls is nd.Delta:
+        value = jnp.asarray(law.v)
+        dtype = value.dtype if jnp.issubdtype(value.dtype, jnp.floating) else float
+        density = jnp.broadcast_to(jnp.asarray(law.log_density, dtype), law.batch_shape)
+        return LawSpec("delta", (law.event_dim,), None, 2), [value, density]
+    if cls is nd.ImproperUniform:
+        return _improper(law, site)
     return _opaque(law)
+
+
+def mask_of(law: Any) -> Any:
+    """The mask of a masked distribution, as booleans of its batch shape."""
+    mask = jnp.asarray(law._mask, bool)  # pyright: ignore[reportPrivateUsage]
+    return jnp.broadcast_to(mask, law.batch_shape)
+
+
+def _improper(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
+    support = law.support
+    while type(support) is nd.constraints.independent:
+        support = support.base_constraint
+    for known in dist.Support:
+        if not known.is_discrete and support is getattr(nd.constraints, known.value, None):
+            shape = (*law.batch_shape, *law.event_shape)
+            dtype = jnp.result_type(float).name
+            return LawSpec("improper", (known, shape, dtype, law.event_dim)), []
+    raise UnsupportedError(
+        f"an improper prior on {support} is not supported",
+        "use one on real, positive, nonnegative or unit_interval, or transform such a one",
+        site=site,
+    )
 
 
 def _floats(values: list[Any]) -> list[Any]:
@@ -144,6 +172,12 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
             return importer.insert(cls(*mine)).results[0]
         case "opaque":
             return importer.insert(_opaque_op(spec, mine, importer)).results[0]
+        case "delta":
+            return importer.insert(dist.DeltaOp(*mine, spec.static[0])).results[0]
+        case "improper":
+            support, shape, dtype, event_rank = spec.static
+            law = LawType(TensorType(element_type(jnp.dtype(dtype)), shape), event_rank)
+            return importer.insert(dist.ImproperOp(support, law)).results[0]
         case _:
             pass
     if base is None:
@@ -153,6 +187,8 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
             op = dist.IndependentOp(base, spec.static[0])
         case "expand":
             op = dist.ExpandOp(base, spec.static[0])
+        case "mask":
+            op = dist.MaskOp(base, *mine)
         case _:
             op = dist.TransformedOp(base, spec.static[0], mine)
     return importer.insert(op).results[0]

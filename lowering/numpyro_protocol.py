@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 import jax
@@ -21,7 +22,7 @@ from relbo_ir.dialects.errors import ModelError, RelboError, UnsupportedError
 from relbo_ir.dialects.rng import stable_hash
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import constraint_attr
-from relbo_ir.lowering.laws import LawSpec, describe
+from relbo_ir.lowering.laws import LawSpec, describe, mask_of
 
 CONCRETIZATION = (
     jax.errors.ConcretizationTypeError,
@@ -31,21 +32,27 @@ CONCRETIZATION = (
 )
 """What JAX raises where Python wants the number of a traced value."""
 _Made = TypeVar("_Made")
+_MODULE = "$params"
+"""How the parameters of NumPyro's neural networks end."""
 GUIDE = "relbo_guide"
 """The key of a site's `infer` dictionary that holds its guide."""
 
 
 class SiteTracer(Messenger):
     """
-    Binds a site primitive for every message of a model that runs under it.
+    Binds a site primitive for every message of a model or a guide that runs under it.
 
-    `lines` holds the source line of every site that was met, by name.
+    `lines` holds the source line of every site that was met, by name; `plates` the size of every
+    plate and the number of its copies that a site has.
     """
 
-    def __init__(self, key: jax.Array):
+    def __init__(self, key: jax.Array, *, is_guide: bool = False):
         super().__init__(None)
-        self.key = key
+        self.key, self.is_guide = key, is_guide
         self.lines: dict[str, str] = {}
+        self.plates: dict[str, tuple[int, int]] = {}
+        self._modules: dict[str, Any] = {}
+        self._keys = 0
 
     def process_message(self, msg: Any) -> None:
         """Handles one message; an unknown kind is an error that names it."""
@@ -57,13 +64,11 @@ class SiteTracer(Messenger):
             case "deterministic":
                 self._deterministic(msg)
             case "plate":
-                size, subsample = msg["args"]
-                self._check_size(msg["name"], size)
-                if subsample is not None and subsample != size:
-                    self._refuse(msg, f"plate subsampling ({subsample} of {size})")
-                msg["value"] = jnp.arange(size)
-            case "prng_key" if msg["kwargs"]["rng_key"] is not None:
-                pass  # an inner seed has given a key, that of a parameter's initial value
+                self._plate(msg)
+            case "subsample" | "inspect":
+                pass  # for the plates and masks around the statement, which act on them
+            case "prng_key":
+                self._prng_key(msg)
             case kind:
                 self._refuse(msg, f"the NumPyro message {kind!r}")
 
@@ -75,13 +80,41 @@ class SiteTracer(Messenger):
             line=sites.user_line(),
         )
 
-    def _check_size(self, name: str, size: Any) -> None:
-        if not isinstance(size, (int, np.integer)) or size < 1:
+    def _plate(self, msg: Any) -> None:
+        name, line = msg["name"], sites.user_line()
+        size, subsample = msg["args"]
+        _check_size(f'plate "{name}"', size, line)
+        count = size if subsample is None else subsample
+        _check_size(f'the subsample of plate "{name}"', count, line)
+        given = msg["value"]
+        count = count if given is None else given.shape[0]
+        if count > size:
             raise ModelError(
-                f'plate "{name}" has size {size}',
-                "give its size as a Python integer of 1 or more",
-                line=sites.user_line(),
+                f'plate "{name}" of size {size} has a subsample of {count}',
+                "give a subsample that is no larger than the plate",
+                line=line,
             )
+        known = self.plates.setdefault(name, (size, count))
+        if known != (size, count):
+            raise ModelError(
+                f'plate "{name}" has size {_spoken(*known)} and size {_spoken(size, count)}',
+                "give each plate one size, or each size its own name",
+                line=line,
+            )
+        if given is None:
+            out = jax.ShapeDtypeStruct((count,), jnp.int32)
+            msg["value"] = sites.SUBSAMPLE.bind(
+                name=name, line=line, size=size, count=count, out=out
+            )
+
+    def _prng_key(self, msg: Any) -> None:
+        """
+        A key for initial values, unless an inner seed has given one; nothing else may depend on
+        it, which `trace_function` checks.
+        """
+        if msg["kwargs"]["rng_key"] is None:
+            self._keys += 1
+            msg["value"] = jax.random.fold_in(self.key, self._keys)
 
     def _deterministic(self, msg: Any) -> None:
         paths, _ = jax.tree_util.tree_flatten_with_path(msg["value"])
@@ -104,24 +137,44 @@ class SiteTracer(Messenger):
         self.lines[name] = line
         return line
 
+    def _plates(self, msg: Any) -> tuple[tuple[str, int, int, int], ...]:
+        """The plates of a site: name, batch axis, number of copies, size."""
+        frames = reversed(msg["cond_indep_stack"])
+        unseen = (0, 0)
+        plates = [(f.name, f.dim, f.size, self.plates.get(f.name, unseen)[0]) for f in frames]
+        return tuple((n, dim, count, size or count) for n, dim, count, size in plates)
+
+    def _scale(self, msg: Any, plates: tuple[tuple[str, int, int, int], ...]) -> Any:
+        """The scale that `handlers.scale` gives, or None; that of subsampled plates is theirs."""
+        mine = msg.get("plate_to_scale", {}).get(None)
+        weight = math.prod(size / count for _, _, count, size in plates)
+        total = 1.0 if msg["scale"] is None else msg["scale"]
+        expected = weight if mine is None else mine * weight
+        known = not isinstance(total, Tracer) and not isinstance(expected, Tracer)
+        hidden = any(name not in self.plates for name, *_ in plates)
+        if (known and not np.allclose(total, expected, rtol=1e-5)) or (hidden and not known):
+            self._refuse(msg, "a subsampled plate that handlers.block hides")
+        return mine
+
     def _sample(self, msg: Any) -> None:
         name, line = msg["name"], self._register(msg)
-        law, infer = msg["fn"], msg["infer"]
-        if msg["scale"] is not None:
-            self._refuse(msg, "handlers.scale")
-        if msg["value"] is not None and not msg["is_observed"]:
-            self._refuse(msg, "a choice that a handler fixes (substitute, replay)")
+        law, infer, plates = msg["fn"], msg["infer"], self._plates(msg)
+        scale = self._scale(msg, plates)
         shape = msg["kwargs"].get("sample_shape") or ()
         if shape:
             law = law.expand(tuple(shape) + tuple(law.batch_shape))
         factor = _factor(law)
         if factor is not None:
-            sites.FACTOR.bind(factor, name=name, line=line)
+            weight = math.prod(size / count for _, _, count, size in plates)
+            factor = factor if scale is None else scale * factor
+            sites.FACTOR.bind(factor if weight == 1 else weight * factor, name=name, line=line)
             return
+        if self.is_guide and msg["value"] is None:
+            law = self._base_choice(msg, law, plates)
         spec, arrays = _placed(lambda: describe(law, name), name, line)
-        plates = tuple((f.name, f.dim, f.size) for f in reversed(msg["cond_indep_stack"]))
-        if msg["is_observed"]:
-            self._observe(msg, law, spec, arrays, plates)
+        if msg["value"] is not None:
+            # Observed, or fixed by a handler (substitute): its log density counts all the same.
+            self._observe(msg, law, spec, arrays, scale, plates)
             return
         prior_count = len(arrays)
         guide, auxiliary = infer.get(GUIDE), bool(infer.get("is_auxiliary", False))
@@ -134,15 +187,21 @@ class SiteTracer(Messenger):
         )
         msg["value"] = sites.SAMPLE.bind(
             *arrays,
+            *_scales(scale, arrays),
             name=name,
             line=line,
             prior=spec,
             prior_count=prior_count,
             guide=guide_spec,
+            scaled=scale is not None,
             plates=plates,
             auxiliary=auxiliary,
             out=out,
         )
+
+    def _base_choice(self, msg: Any, law: Any, plates: Any) -> Any:
+        """TRANSFORMED"""
+        return law
 
     def _in_place(self, guide: Any, law: Any, name: str, line: str) -> tuple[LawSpec, list[Any]]:
         shape, event = tuple(law.batch_shape), tuple(law.event_shape)
@@ -167,7 +226,7 @@ class SiteTracer(Messenger):
         return _placed(lambda: describe(guide, name), name, line)
 
     def _observe(
-        self, msg: Any, law: Any, spec: LawSpec, arrays: list[Any], plates: tuple[Any, ...]
+        self, msg: Any, law: Any, spec: LawSpec, arrays: list[Any], scale: Any, plates: Any
     ) -> None:
         name = msg["name"]
         line = self.lines[name]
@@ -186,27 +245,99 @@ class SiteTracer(Messenger):
                 site=name,
                 line=line,
             ) from error
-        for plate, dim, size in plates:
-            if len(batch) >= -dim and batch[dim] != size:
+        for plate, dim, count, size in plates:
+            if len(batch) >= -dim and batch[dim] != count:
                 raise ModelError(
                     f"the observed value has {batch[dim]} elements on the axis of plate "
-                    f'"{plate}", which has {size}',
-                    "make the data and the plate one size",
+                    f'"{plate}", which has {count}'
+                    + ("" if size == count else f" of {size}, a minibatch"),
+                    "make the data and the plate one size"
+                    + ("" if size == count else ": index the data by the plate's indices"),
                     site=name,
                     line=line,
                 )
         if tuple(batch) != tuple(law.batch_shape):
             spec = LawSpec("expand", (tuple(batch),), spec)
-        sites.OBSERVE.bind(*arrays, value, name=name, line=line, law=spec, plates=plates)
+        sites.OBSERVE.bind(
+            *arrays,
+            value,
+            *_scales(scale, arrays),
+            name=name,
+            line=line,
+            law=spec,
+            scaled=scale is not None,
+            plates=plates,
+        )
 
     def _param(self, msg: Any) -> None:
-        name, line = msg["name"], self._register(msg)
-        if msg["value"] is not None:
-            self._refuse(msg, "a parameter that a handler fixes (substitute)")
+        name = msg["name"]
+        if name in self._modules:
+            msg["value"] = self._modules[name]
+            return
+        if msg["value"] is None and msg["args"] == (None,) and name.endswith(_MODULE):
+            return  # NumPyro's modules ask so whether they have values yet
+        line = self._register(msg)
         declared = msg["kwargs"].get("constraint", nd.constraints.real)
-        constraint = _placed(lambda: constraint_attr(declared, name), name, line)
         init = _initial(msg, jax.random.fold_in(self.key, stable_hash(name)), line)
-        msg["value"] = sites.PARAM.bind(init, name=name, line=line, constraint=constraint)
+        if jax.tree_util.all_leaves([init]):
+            constraint = _placed(lambda: constraint_attr(declared, name), name, line)
+            msg["value"] = self._declare(name, init, constraint, line)
+        else:
+            msg["value"] = self._modules[name] = self._declare_tree(msg, init, declared, line)
+
+    def _declare(self, name: str, init: Any, constraint: Any, line: str, part: bool = False) -> Any:
+        return sites.PARAM.bind(
+            _floats(init), name=name, line=line, constraint=constraint, part=part
+        )
+
+    def _declare_tree(self, msg: Any, init: Any, declared: Any, line: str) -> Any:
+        """A parameter that is a tree of arrays: one parameter for each, named by its path."""
+        name = msg["name"]
+        if declared is not nd.constraints.real:
+            self._refuse(msg, f"the constraint {declared} of a parameter that is no array")
+        real = constraint_attr(declared, name)
+        paths, tree = jax.tree_util.tree_flatten_with_path(init)
+        leaves = [
+            self._declare(leaf_name(name, path), leaf, real, line, part=True)
+            for path, leaf in paths
+        ]
+        if isinstance(msg["args"][0] if msg["args"] else None, dict):
+            # Flax's module goes on with the dictionary that it hands over here.
+            _put(msg["args"][0], jax.tree.unflatten(tree, leaves))
+            return msg["args"][0]
+        return jax.tree.unflatten(tree, leaves)
+
+
+def leaf_name(name: str, path: Any) -> str:
+    """The name of one array of a parameter that is a tree: `net$params/Dense_0/kernel`."""
+    return f"{name}/{jax.tree_util.keystr(path, simple=True, separator='/')}"
+
+
+def _put(target: dict[str, Any], source: dict[str, Any]) -> None:
+    for key, value in source.items():
+        if isinstance(value, dict):
+            _put(target[key], value)
+        else:
+            target[key] = value
+
+
+def _scales(scale: Any, arrays: list[Any]) -> list[Any]:
+    """The scale as an array of the law's precision, if there is one."""
+    if scale is None:
+        return []
+    floats = [a.dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
+    return [jnp.asarray(scale, jnp.result_type(*floats) if floats else float)]
+
+
+def _spoken(size: int, count: int) -> str:
+    return str(size) if count == size else f"{size} (subsample {count})"
+
+
+def _check_size(what: str, size: Any, line: str) -> None:
+    if not isinstance(size, (int, np.integer)) or size < 1:
+        raise ModelError(
+            f"{what} has size {size}", "give its size as a Python integer of 1 or more", line=line
+        )
 
 
 def _placed(make: Callable[[], _Made], site: str, line: str) -> _Made:
@@ -225,14 +356,17 @@ def _check_observed(value: Any, site: str, line: str) -> None:
     if np.issubdtype(array.dtype, np.floating) and np.isnan(array).any():
         raise ModelError(
             f"the observed value has {int(np.isnan(array).sum())} NaN",
-            "remove or impute the missing values",
+            "remove or impute the missing values, or put any number of the support in their place "
+            "and pass obs_mask",
             site=site,
             line=line,
         )
 
 
-def _initial(msg: Any, key: jax.Array, line: str) -> jax.Array:
-    if msg["args"]:
+def _initial(msg: Any, key: jax.Array, line: str) -> Any:
+    if msg["value"] is not None:
+        value = msg["value"]  # from a handler (substitute)
+    elif msg["args"]:
         value = msg["args"][0]
     else:
         with handlers.seed(rng_seed=key), handlers.block():
@@ -244,17 +378,31 @@ def _initial(msg: Any, key: jax.Array, line: str) -> jax.Array:
             site=msg["name"],
             line=line,
         )
+    return value
+
+
+def _floats(value: Any) -> jax.Array:
     dtype = jnp.result_type(value)
     return jnp.asarray(value, dtype if jnp.issubdtype(dtype, jnp.floating) else float)
 
 
 def _factor(law: Any) -> Any:
-    base = law
-    while type(base) in (nd.ExpandedDistribution, nd.Independent):
-        base = base.base_dist
-    if type(base) is not nd.Unit:
-        return None
-    return jnp.broadcast_to(jnp.asarray(base.log_factor), law.batch_shape)
+    """The log factor that a law stands for, at its batch shape; None for a law that is one."""
+    match law:
+        case nd.Unit():
+            return jnp.broadcast_to(jnp.asarray(law.log_factor), law.batch_shape)
+        case nd.ExpandedDistribution():
+            inner = _factor(law.base_dist)
+            return None if inner is None else jnp.broadcast_to(inner, law.batch_shape)
+        case nd.Independent():
+            inner = _factor(law.base_dist)
+            axes = tuple(range(-law.reinterpreted_batch_ndims, 0))
+            return None if inner is None else jnp.sum(inner, axes)
+        case nd.MaskedDistribution():
+            inner = _factor(law.base_dist)
+            return None if inner is None else jnp.where(mask_of(law), inner, 0.0)
+        case _:
+            return None
 
 
 def _draw_dtype(law: Any, spec: LawSpec, arrays: list[Any]) -> Any:
@@ -262,6 +410,8 @@ def _draw_dtype(law: Any, spec: LawSpec, arrays: list[Any]) -> Any:
         spec = spec.base
     if spec.kind == "opaque":
         return jnp.dtype(spec.static[2])
+    if spec.kind == "delta":
+        return arrays[0].dtype
     if law.is_discrete:
         return jnp.int32
     floats = [a.dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
@@ -293,25 +443,3 @@ def run_under(tracer: SiteTracer, function: Callable[..., Any], args: Any, kwarg
 def is_handled() -> bool:
     """Whether a model runs: a site that is met now reaches some handler."""
     return bool(_PYRO_STACK)
-
-
-def prepare_auto_guide(guide: Any, key: jax.Array, args: Any, kwargs: Mapping[str, Any]) -> Any:
-    """
-    A copy of an automatic guide that has seen its model once, with concrete values.
-
-    NumPyro's automatic guides fail cold under tracing and keep their first initialisation; a copy
-    per call leaves the user's object alone.
-    """
-    import copy
-
-    fresh = copy.copy(guide)
-    with handlers.seed(rng_seed=key), handlers.block():
-        fresh(*args, **kwargs)
-    return fresh
-
-
-def is_auto_guide(guide: Any) -> bool:
-    """Whether a guide is one of NumPyro's automatic ones."""
-    from numpyro.infer.autoguide import AutoGuide
-
-    return isinstance(guide, AutoGuide)

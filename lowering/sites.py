@@ -18,17 +18,22 @@ from jax.interpreters import ad, batching
 from relbo_ir.dialects.errors import UnsupportedError
 
 SAMPLE = Primitive("relbo_sample")
-"""(prior arrays, guide arrays) → draw. Parameters: name, line, prior, guide, plates, auxiliary, out."""
+"""
+(prior arrays, guide arrays, scale if any) → draw. Parameters: name, line, prior, prior_count, guide,
+scaled, plates, auxiliary, out.
+"""
 OBSERVE = Primitive("relbo_observe")
-"""(law arrays, value) → (). Parameters: name, line, law, plates, batch."""
+"""(law arrays, value, scale if any) → (). Parameters: name, line, law, scaled, plates."""
 FACTOR = Primitive("relbo_factor")
 """value → (). Parameters: name, line."""
 DETERMINISTIC = Primitive("relbo_deterministic")
 """value → (). Parameters: name, line."""
 PARAM = Primitive("relbo_param")
 """initial value → parameter, of its type. Parameters: name, line, constraint."""
-SITES = frozenset(p.name for p in (SAMPLE, OBSERVE, FACTOR, DETERMINISTIC, PARAM))
-"""The names of the five."""
+SUBSAMPLE = Primitive("relbo_subsample")
+"""() → the indices of a plate's minibatch. Parameters: name (the plate's), line, size, count, out."""
+SITES = frozenset(p.name for p in (SAMPLE, OBSERVE, FACTOR, DETERMINISTIC, PARAM, SUBSAMPLE))
+"""The names of the six."""
 
 for _primitive in (OBSERVE, FACTOR, DETERMINISTIC):
     _primitive.multiple_results = True
@@ -48,6 +53,7 @@ def _nothing(*_args: Any, **_params: Any) -> list[Any]:
 
 for _primitive, _rule in (
     (SAMPLE, _out),
+    (SUBSAMPLE, _out),
     (PARAM, _same),
     (OBSERVE, _nothing),
     (FACTOR, _nothing),
@@ -76,7 +82,7 @@ def _refuse(transformation: str) -> Any:
     return rule
 
 
-for _primitive in (SAMPLE, OBSERVE, FACTOR, DETERMINISTIC, PARAM):
+for _primitive in (SAMPLE, OBSERVE, FACTOR, DETERMINISTIC, PARAM, SUBSAMPLE):
     # The `fancy` rule is asked for sites with no mapped argument too: a choice that JAX would make
     # once for the whole batch, which would be a wrong number.
     batching.fancy_primitive_batchers[_primitive] = _refuse("jax.vmap")

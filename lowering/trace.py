@@ -111,7 +111,7 @@ def trace_function(
     lines: dict[str, str] = {}
 
     def run(key: Any, *leaves: Any) -> None:
-        tracer = SiteTracer(key)
+        tracer = SiteTracer(key, is_guide=name == "guide")
         args, kwargs = call.rebuild(leaves)
         run_under(tracer, function, args, kwargs)
         lines.update(tracer.lines)
@@ -205,7 +205,7 @@ class _Writer:
     def __init__(self, block: Block, roles: list[Attribute], name: str, functions: Functions):
         self.block, self.roles, self.name = block, roles, name
         self.functions = functions
-        self.plates: dict[str, int] = {}
+        self.plates: dict[str, tuple[int, int]] = {}
         self.parameters: dict[str, Declared] = {}
 
     def argument(self, type_: Attribute, role: Attribute) -> SSAValue:
@@ -221,6 +221,7 @@ class _Writer:
             "relbo_factor": self.factor,
             "relbo_deterministic": self.deterministic,
             "relbo_param": self.param,
+            "relbo_subsample": self.subsample,
         }
         importer = Importer(self.functions, InsertPoint.at_end(self.block), handlers)
         key, *invars = closed.jaxpr.invars
@@ -244,6 +245,7 @@ class _Writer:
         params = equation.params
         location = _location(params["line"])
         count = params["prior_count"]
+        scale = values.pop() if params["scaled"] else None
         law = build_law(params["prior"], iter(values[:count]), importer)
         guide = None
         if params["guide"] is not None:
@@ -252,6 +254,7 @@ class _Writer:
             params["name"],
             law,
             guide=guide,
+            scale=scale,
             plates=self._plates(params["plates"], params),
             auxiliary=params["auxiliary"],
         )
@@ -266,33 +269,41 @@ class _Writer:
             )
         return [op.value]
 
-    def _plates(self, plates: Sequence[tuple[str, int, int]], site: Mapping[str, Any]) -> Any:
-        for name, _, size in plates:
-            known = self.plates.setdefault(name, size)
-            if known != size:
-                raise ModelError(
-                    f'plate "{name}" has size {known} and size {size}',
-                    "give each plate one size, or each size its own name",
-                    site=site["name"],
-                    line=site["line"],
-                )
-            if not any(
-                isinstance(op, prob.PlateOp) and op.sym_name.data == name for op in self.block.ops
-            ):
-                plate, first = prob.PlateOp(name, size), self.block.first_op
-                plate.location = _location(site["line"])
-                if first is None:
-                    self.block.add_op(plate)
-                else:
-                    self.block.insert_op_before(plate, first)
-        return prob.plates_attr([(name, dim) for name, dim, _ in plates])
+    def _plates(self, plates: Sequence[tuple[str, int, int, int]], site: Mapping[str, Any]) -> Any:
+        for name, _, count, size in plates:
+            self._declare(name, count, size, site["line"])
+        return prob.plates_attr([(name, dim) for name, dim, _, _ in plates])
+
+    def _declare(self, name: str, count: int, size: int, line: str) -> None:
+        """Declares a plate at the start of the function, once."""
+        if name in self.plates:
+            return  # of this size: the tracer has checked it
+        self.plates[name] = (count, size)
+        plate = prob.PlateOp(name, size, None if count == size else count)
+        plate.location = _location(line)
+        first = self.block.first_op
+        if first is None:
+            self.block.add_op(plate)
+        else:
+            self.block.insert_op_before(plate, first)
+
+    def subsample(
+        self, importer: Importer, equation: Any, values: list[SSAValue]
+    ) -> list[SSAValue]:
+        """The minibatch of a plate."""
+        params = equation.params
+        self._declare(params["name"], params["count"], params["size"], params["line"])
+        op = prob.SubsampleOp(params["name"], params["count"])
+        importer.insert(op, _location(params["line"]))
+        return [op.result]
 
     def observe(self, importer: Importer, equation: Any, values: list[SSAValue]) -> list[SSAValue]:
         """An observation."""
         params = equation.params
+        scale = values.pop() if params["scaled"] else None
         law = build_law(params["law"], iter(values[:-1]), importer)
         plates = self._plates(params["plates"], params)
-        op = prob.ObserveOp(params["name"], law, values[-1], plates)
+        op = prob.ObserveOp(params["name"], law, values[-1], plates, scale)
         importer.insert(op, _location(params["line"]))
         return []
 
@@ -333,6 +344,14 @@ def _without_inits(jaxpr: core.Jaxpr, key: Any) -> core.Jaxpr:
             kept.append(equation.replace(invars=[]))
             continue
         if any(isinstance(v, core.Var) and v in tainted for v in equation.invars):
+            if equation.primitive.name in sites.SITES:
+                raise UnsupportedError(
+                    "the site depends on a random key that is no choice (numpyro.prng_key, or a "
+                    "choice that handlers.block hides)",
+                    "draw by a site that the guide knows, or give the key by handlers.seed",
+                    site=equation.params["name"],
+                    line=equation.params["line"],
+                )
             tainted.update(equation.outvars)
         else:
             kept.append(equation)

@@ -17,6 +17,7 @@ from relbo_ir.dialects.prob import How
 from relbo_ir.passes.draws import Noise, draw
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.lower_sampling import add_argument, check_decided, finish, function_of
+from relbo_ir.passes.rewriting import replace
 from relbo_ir.passes.treatment import choices, expectations
 
 
@@ -24,8 +25,8 @@ from relbo_ir.passes.treatment import choices, expectations
 class ExternalizeDrawsPass(ModulePass):
     """
     Turns randomness into arguments instead of drawing it: the draw itself for a `score` choice,
-    the parameter-free noise for a `pathwise` one. The result is a function whose weighted sum over
-    all draws is the estimator's exact mean.
+    the parameter-free noise for a `pathwise` one, the indices of a plate's minibatch. The result
+    is a function whose weighted sum over all draws is the estimator's exact mean.
 
     Lemma: as for `relbo-lower-sampling`. Side conditions: every choice is `score` or `pathwise`;
     a pathwise choice is a function of normal or Cauchy noise (an implicit derivative has no such
@@ -58,6 +59,11 @@ class ExternalizeDrawsPass(ModulePass):
                 else:
                     value = draw(choice, writer, _External(function, choice))
                 finish(choice, value, writer)
+            for inner in list(expectation.body.block.ops):
+                if isinstance(inner, prob.SubsampleOp):
+                    role = prob.DrawAttr(prob.NameAttr(inner.plate.string_value()))
+                    function = function_of(inner)
+                    replace(inner, [add_argument(function, inner.result.type, role)])
 
 
 def _argument(function: prob.FuncOp, choice: prob.SampleOp, type_: Attribute) -> SSAValue:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, TensorType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import Rewriter
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.analyses.support import law_support
+from relbo_ir.passes.expressions import Writer
 
 Argument = tuple[Attribute, Attribute]
 _Handler = Callable[[Operation, dict[SSAValue, SSAValue]], bool]
@@ -26,12 +29,19 @@ class FormElboPass(ModulePass):
     """
     Replaces every `prob.elbo` by a function that holds the gradient of the ELBO's expectation:
     E_q[Σ log p(z) + Σ log p(y | z) + Σ factors − Σ log q(z)], the model replayed on the guide's
-    draws.
+    draws and minibatches.
 
-    Lemma: the definition of the ELBO (Jordan et al. 1999). Side conditions, each an error with
-    site and line: every choice of the model has one guide, of the same shape; a choice that only
-    the guide has is marked auxiliary; the guide's support lies in the model's, where both are
-    known; parameters and plates of one name agree.
+    Lemma: the definition of the ELBO (Jordan et al. 1999). An addend of a site weighs its scale,
+    times size/subsample for every subsampled plate that it stands in: over the minibatches, which
+    are uniform, the mean of the weighted sum is the sum over the whole plate (Hoffman et al.
+    2013). A mask makes elements of an addend 0; what is drawn is drawn from the law without masks
+    and scales. A choice that the guide fixes at a point (`dist.delta`) has that value, without a
+    draw; the objective loses its log density.
+
+    Side conditions, each an error with site and line: every choice of the model has one guide, of
+    the same shape; a choice that only the guide has is marked auxiliary; the guide's support lies
+    in the model's, where both are known; parameters and plates of one name agree, and a minibatch
+    is drawn in both functions or in none.
 
     Options: none.
 
@@ -84,6 +94,17 @@ def _function(module: ModuleOp, elbo: prob.ElboOp, symbol: SymbolRefAttr) -> pro
     raise PassError.at(elbo, f"{symbol} is no prob.func of the module", "name one that is")
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """A choice that the guide has made."""
+
+    op: prob.SampleOp
+    law: SSAValue
+    """What it is drawn from; for a point, the `dist.delta`."""
+    value: SSAValue
+    is_point: bool = False
+
+
 @dataclass
 class _Former:
     """Builds one objective."""
@@ -95,8 +116,9 @@ class _Former:
     names: list[str] = field(default_factory=list[str])
     taken: set[str] = field(default_factory=set[str])
     addends: list[SSAValue] = field(default_factory=list[SSAValue])
-    draws: dict[str, prob.SampleOp] = field(default_factory=dict[str, prob.SampleOp])
+    draws: dict[str, _Choice] = field(default_factory=dict[str, "_Choice"])
     plates: dict[str, prob.PlateOp] = field(default_factory=dict[str, prob.PlateOp])
+    minibatches: dict[str, SSAValue] = field(default_factory=dict[str, SSAValue])
 
     def form(self) -> prob.FuncOp:
         parameters, others = self._arguments()
@@ -108,6 +130,7 @@ class _Former:
             self._key(role): value for role, value in zip(roles, inner, strict=True)
         }
         if self.guide is not None:
+            _check_minibatches(self.model, self.guide)
             self._inline(self.guide, by_role, self._guide_op)
         self._inline(self.model, by_role, self._model_op)
         self._check_all_used()
@@ -157,6 +180,10 @@ class _Former:
         for op in function.body.block.ops:
             if isinstance(op, prob.PlateOp):
                 self._plate(op)
+            elif isinstance(op, prob.SubsampleOp):
+                known = self.minibatches.get(op.plate.string_value())
+                mapper[op.result] = self._copy(op, mapper).results[0] if known is None else known
+                self.minibatches[op.plate.string_value()] = mapper[op.result]
             elif not handle(op, mapper):
                 self._copy(op, mapper)
 
@@ -168,12 +195,12 @@ class _Former:
 
     def _plate(self, op: prob.PlateOp) -> None:
         known = self.plates.setdefault(op.sym_name.data, op.clone())
-        if known.size != op.size:
+        if (known.size, known.subsample) != (op.size, op.subsample):
             raise PassError.at(
                 op,
-                f'plate "{op.sym_name.data}" has size {op.size.value.data} in the model and '
-                f"{known.size.value.data} in the guide",
-                "give the plate one size in both",
+                f'plate "{op.sym_name.data}" has size {_spoken(op)} in the model and '
+                f"{_spoken(known)} in the guide",
+                "give the plate one size in both, and one subsample",
             )
 
     def _guide_op(self, op: Operation, mapper: dict[SSAValue, SSAValue]) -> bool:
@@ -183,7 +210,11 @@ class _Former:
                     raise _error(op, "a choice of the guide has a guide of its own", "drop one")
                 self._choice(op, op.law, mapper)
             case prob.ObserveOp():
-                raise _error(op, "the guide observes data", "observe in the model")
+                raise _error(
+                    op,
+                    "the guide observes data, or a handler fixes the value of its choice",
+                    "observe in the model; fix a choice by a Delta",
+                )
             case prob.FactorOp():
                 self._addend(f"{op.site.data}.guide", self._negated(mapper[op.value], op))
             case prob.DeterministicOp():
@@ -205,7 +236,7 @@ class _Former:
                 self._replay(op, mapper)
             case prob.ObserveOp():
                 density = self._density(op.law, op.value, mapper, op)
-                self._addend(op.site.data, density)
+                self._addend(op.site.data, self._weighed(density, op, mapper))
             case prob.FactorOp():
                 self._addend(op.site.data, mapper.get(op.value, op.value))
             case prob.ReturnOp():
@@ -215,19 +246,83 @@ class _Former:
         return True
 
     def _choice(self, op: prob.SampleOp, law: SSAValue, mapper: dict[SSAValue, SSAValue]) -> None:
-        """Adds the guide's draw and its entropy term."""
+        """Adds the guide's draw, or its point, and its entropy term."""
         name = op.site.data
         if name in self.draws:
             raise _error(op, "the choice has two guides", "name its guide once")
+        base, wrappers = dist.wrapped(mapper[law])
+        if isinstance(base.owner, dist.DeltaOp):
+            self._point(op, base.owner, wrappers, mapper)
+            return
+        drawn = self._without_masks(base, wrappers)
         draw = prob.SampleOp(
-            name, mapper[law], plates=op.plates, auxiliary=op.auxiliary is not None, how=op.how.data
+            name, drawn, plates=op.plates, auxiliary=op.auxiliary is not None, how=op.how.data
         )
         draw.location = op.location
         self.block.add_op(draw)
-        self.draws[name] = draw
+        self.draws[name] = _Choice(draw, drawn, draw.value)
         mapper[op.value] = draw.value
-        density = self._density(law, op.value, mapper, op)
+        density = self._weighed(self._density(law, op.value, mapper, op), op, mapper)
         self._addend(f"{name}.entropy", self._negated(density, op))
+
+    def _without_masks(self, law: SSAValue, wrappers: Sequence[dist.Wrapper]) -> SSAValue:
+        """The law with these wrappers but masks around it: what is drawn from."""
+        if not any(isinstance(wrapper, dist.MaskOp) for wrapper in wrappers):
+            return wrappers[0].result if wrappers else law
+        for wrapper in reversed(wrappers):
+            if not isinstance(wrapper, dist.MaskOp):
+                law = self._copy(wrapper, {wrapper.base: law}).results[0]
+        return law
+
+    def _point(
+        self,
+        op: prob.SampleOp,
+        delta: dist.DeltaOp,
+        wrappers: Sequence[dist.Wrapper],
+        mapper: dict[SSAValue, SSAValue],
+    ) -> None:
+        """A choice that the guide fixes: its value, and its log density as a factor."""
+        name = op.site.data
+        w = Writer(InsertPoint.at_end(self.block))
+        value = w.broadcast(w.expression(delta.value), shape_of(op.value)).value
+        named = prob.DeterministicOp(name, value, point=True)
+        named.location = op.location
+        self.block.add_op(named)
+        self.draws[name] = _Choice(op, delta.result, value, is_point=True)
+        mapper[op.value] = value
+        constant = delta.log_density.owner
+        if isinstance(constant, lax.ConstantOp) and constant.value.splat == 0:
+            return
+        density = w.expression(delta.log_density)
+        for wrapper in reversed(wrappers):
+            density = w.broadcast(density, dist.law_of(wrapper.base).batch_shape)
+            rank = len(density.shape)
+            match wrapper:
+                case dist.MaskOp():
+                    none = w.constant(density.value.type, 0.0)
+                    masked = lax.SelectNOp(wrapper.mask, [none.value, density.value])
+                    density = w.expression(w.insert(masked))
+                case dist.IndependentOp():
+                    density = w.sum(density, range(rank - wrapper.rank.value.data, rank))
+                case dist.ExpandOp():
+                    density = w.broadcast(density, wrapper.batch)
+        self._addend(f"{name}.entropy", self._negated(self._weighed(density.value, op, mapper), op))
+
+    def _weighed(
+        self,
+        density: SSAValue,
+        op: prob.SampleOp | prob.ObserveOp,
+        mapper: dict[SSAValue, SSAValue],
+    ) -> SSAValue:
+        """The log density times the site's scale and size/subsample of every plate around it."""
+        w = Writer(InsertPoint.at_end(self.block))
+        weighed = w.expression(density)
+        axes = () if op.plates is None else op.plates
+        weight = math.prod(self.plates[axis.plate.string_value()].weight for axis in axes)
+        if op.scale is not None:
+            scale = w.expression(mapper.get(op.scale, op.scale))
+            weighed = w.convert(scale, _element_of(density)) * weighed
+        return (weighed if weight == 1 else weight * weighed).value
 
     def _replay(self, op: prob.SampleOp, mapper: dict[SSAValue, SSAValue]) -> None:
         name = op.site.data
@@ -239,18 +334,19 @@ class _Former:
                 "the model has this choice, the guide has not",
                 "add it to the guide, or observe it",
             )
-        draw = self.draws[name]
-        self._check_fits(op, draw)
-        mapper[op.value] = draw.value
-        self._addend(f"{name}.prior", self._density(op.law, op.value, mapper, op))
+        choice = self.draws[name]
+        self._check_fits(op, choice)
+        mapper[op.value] = choice.value
+        density = self._density(op.law, op.value, mapper, op)
+        self._addend(f"{name}.prior", self._weighed(density, op, mapper))
 
-    def _check_fits(self, op: prob.SampleOp, draw: prob.SampleOp) -> None:
-        model, guide = law_support(op.law), law_support(draw.law)
-        if draw.value.type != op.value.type:
+    def _check_fits(self, op: prob.SampleOp, choice: _Choice) -> None:
+        model, guide = law_support(op.law), law_support(choice.law)
+        if choice.value.type != op.value.type:
             raise _error(
                 op,
-                f"the guide draws {draw.value.type}, the model {op.value.type}"
-                + (f" (guide: {line})" if (line := source_line(draw)) else ""),
+                f"the guide draws {choice.value.type}, the model {op.value.type}"
+                + (f" (guide: {line})" if (line := source_line(choice.op)) else ""),
                 "give both sites one shape and kind (the same plates, to_event, discreteness)",
             )
         if model is not None and guide is not None and not guide.within(model):
@@ -259,15 +355,15 @@ class _Former:
                 f"the guide's support, {guide.value}, is not inside the model's, {model.value}",
                 "choose a guide on the model's support, or transform it (exp, sigmoid)",
             )
-        if _categories(draw.law) > _categories(op.law):
+        if _categories(choice.law) > _categories(op.law):
             raise _error(op, "the guide has more categories than the model", "give both as many")
 
     def _check_all_used(self) -> None:
         model = {op.site.data for op in self.model.body.walk() if isinstance(op, prob.SampleOp)}
-        for name, draw in self.draws.items():
-            if name not in model and draw.auxiliary is None:
+        for name, choice in self.draws.items():
+            if name not in model and choice.op.auxiliary is None:
                 raise _error(
-                    draw,
+                    choice.op,
                     "the guide has this choice, the model has not",
                     'name it as in the model, or mark it with infer={"is_auxiliary": True}',
                 )
@@ -306,11 +402,47 @@ class _Former:
         return types.pop()
 
 
+def _element_of(value: SSAValue) -> Attribute:
+    element = element_of(value.type)
+    if element is None:
+        raise TypeError(f"{value.type} is not a tensor")
+    return element
+
+
+def _spoken(plate: prob.PlateOp) -> str:
+    size = str(plate.size.value.data)
+    return size if plate.subsample is None else f"{size} (subsample {plate.count})"
+
+
+def _check_minibatches(model: prob.FuncOp, guide: prob.FuncOp) -> None:
+    """Refuses a minibatch that one function draws and the other one is given."""
+    drawn = [
+        {
+            op.plate.string_value()
+            for op in function.body.block.ops
+            if isinstance(op, prob.SubsampleOp)
+        }
+        for function in (model, guide)
+    ]
+    declared = [
+        {op.sym_name.data: op for op in function.body.block.ops if isinstance(op, prob.PlateOp)}
+        for function in (model, guide)
+    ]
+    for name in drawn[0] ^ drawn[1]:
+        if name in declared[0] and name in declared[1]:
+            raise PassError.at(
+                declared[0][name],
+                f'the minibatch of plate "{name}" is drawn in '
+                f"{'the model' if name in drawn[0] else 'the guide'} and given in the other one",
+                "give the indices to both (handlers.substitute), or to none",
+            )
+
+
 def _categories(law: SSAValue) -> int:
     owner = law.owner
     if isinstance(owner, (dist.CategoricalOp, dist.CategoricalLogitsOp)):
         return lax.shape_of(owner.operands[0])[-1]
-    if isinstance(owner, (dist.ExpandOp, dist.IndependentOp)):
+    if isinstance(owner, (dist.ExpandOp, dist.IndependentOp, dist.MaskOp)):
         return _categories(owner.base)
     return 0
 

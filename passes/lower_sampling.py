@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -29,7 +29,8 @@ class LowerSamplingPass(ModulePass):
 
     Lemma: a draw by inverse transform, location-scale or a sampler of the family has the family's
     law; the estimator's mean is the denotation (design of `prob.gradient`). Side conditions: every
-    choice of an expectation is `score` or `pathwise`, else an error; no two site names have one hash.
+    choice of an expectation is `score` or `pathwise`, else an error; no two names have one hash. A
+    plate's minibatch is drawn in the same way, from a key that the plate's name gives.
 
     Options: none.
 
@@ -51,15 +52,23 @@ class LowerSamplingPass(ModulePass):
     name = "relbo-lower-sampling"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        sites = [choice for choice in op.walk() if isinstance(choice, prob.SampleOp)]
+        sites = [choice for choice in op.walk() if isinstance(choice, _Random)]
         for block in dict.fromkeys(choice.parent_block() for choice in sites):
             parent = None if block is None else block.parent_op()
             if block is None or (isinstance(parent, prob.FuncOp) and _is_model(parent)):
                 continue
             mine = [choice for choice in sites if choice.parent_block() is block]
+            drawn = [choice for choice in mine if isinstance(choice, prob.SampleOp)]
             if isinstance(parent, prob.ExpectationOp):
-                check_decided(mine)
-            _lower(block, mine)
+                check_decided(drawn)
+            _check_hashes(mine)
+            _lower(block, drawn, _seed(function_of(mine[0])))
+            for choice in mine:
+                if isinstance(choice, prob.SubsampleOp):
+                    _lower_subsample(choice, _seed(function_of(choice)))
+
+
+_Random = (prob.SampleOp, prob.SubsampleOp)
 
 
 def add_argument(function: prob.FuncOp, type_: Attribute, role: Attribute) -> SSAValue:
@@ -115,24 +124,39 @@ def _is_model(function: prob.FuncOp) -> bool:
     return last is None or not last.operands
 
 
-def _check_hashes(sites: list[prob.SampleOp]) -> None:
-    """Two sites of one hash would share a key, and so their draws."""
-    seen: dict[int, str] = {}
+def _check_hashes(sites: Sequence[prob.SampleOp | prob.SubsampleOp]) -> None:
+    """Two sites of one hash would share a key, and so their draws; so would a site and a plate."""
+    seen: dict[int, tuple[str, type[Operation]]] = {}
     for choice in sites:
-        name = choice.site.data
-        other = seen.setdefault(rng.stable_hash(name), name)
-        if other != name:
+        drawn = isinstance(choice, prob.SampleOp)
+        name = choice.site.data if drawn else choice.plate.string_value()
+        mine = name, type(choice)
+        other = seen.setdefault(rng.stable_hash(name), mine)
+        if other != mine:
             raise PassError.at(
                 choice,
-                f"the site names {other!r} and {name!r} have one hash, so one key",
+                f"the names {other[0]!r} and {name!r}, of sites or subsampled plates, have one "
+                "hash, so one key",
                 "rename one of them",
                 site=name,
             )
 
 
-def _lower(block: Block, sites: list[prob.SampleOp]) -> None:
-    _check_hashes(sites)
-    key = _seed(function_of(sites[0]))
+def _lower_subsample(op: prob.SubsampleOp, key: SSAValue) -> None:
+    """subsample(plate) = its minibatch, from the plate's key."""
+    writer = Writer(InsertPoint.before(op))
+    plate = op.plate.string_value()
+    declared = next(
+        p
+        for p in function_of(op).body.block.ops
+        if isinstance(p, prob.PlateOp) and p.sym_name.data == plate
+    )
+    keys = writer.insert(rng.SiteKeysOp(key, [plate]))
+    size, count = declared.size.value.data, declared.count
+    replace(op, [row(writer, writer.insert(rng.SubsampleDrawOp(keys, size, count)), 0)])
+
+
+def _lower(block: Block, sites: list[prob.SampleOp], key: SSAValue) -> None:
     first = block.first_op
     if first is None:
         return

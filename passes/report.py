@@ -20,8 +20,8 @@ NAMES = "prob.result_names"
 @dataclass(frozen=True)
 class ReportPass(ModulePass):
     """
-    Replaces the gradient of an expectation by what one draw of its region gives: the choices and
-    the named values (the posterior's draws), or every addend's sum. The function's attribute
+    Replaces the gradient of an expectation by what one draw of its region gives: the choices, the
+    named values (the posterior's draws) and the minibatches' indices, or every addend's sum. The function's attribute
     `prob.result_names` names the results.
 
     Lemma: none is needed; the choices keep their laws, and nothing is differentiated.
@@ -87,6 +87,9 @@ class ReportPass(ModulePass):
             case prob.SampleOp() if not self.addends:
                 names.append(op.site.data)
                 values.append(op.value)
+            case prob.SubsampleOp() if not self.addends:
+                names.append(op.plate.string_value())
+                values.append(op.result)
             case prob.DeterministicOp() if not self.addends:
                 names.append(op.site.data)
                 values.append(op.value)

@@ -8,6 +8,7 @@ from xdsl.ir import SSAValue
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.prob import How
+from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.pathwise import Facts, pathwise_obstacle
 from relbo_ir.passes.treatment import choices, expectations
 
@@ -32,7 +33,23 @@ def explain(module: ModuleOp) -> str:
         facts = Facts(expectation)
         for choice in choices(expectation):
             lines.extend(_explain(choice, facts))
+        moved = reached_from(choice.value for choice in choices(expectation))
+        for op in expectation.body.block.ops:
+            if isinstance(op, prob.DeterministicOp) and op.point is not None:
+                lines.extend(_explain_point(op, op.value in moved))
+            elif isinstance(op, prob.SubsampleOp):
+                lines.append(f'plate "{op.plate.string_value()}": a minibatch, drawn uniformly')
     return "\n".join(lines)
+
+
+def _explain_point(op: prob.DeterministicOp, is_drawn: bool) -> list[str]:
+    line = source_line(op) or "no source line"
+    if is_drawn:
+        return [f'"{op.site.data}" ({line}): a function of other choices']
+    return [
+        f'"{op.site.data}" ({line}): a point (Delta), no draw',
+        "    MAP: the objective is the log joint density at the point, no bound on the evidence",
+    ]
 
 
 def _explain(choice: prob.SampleOp, facts: Facts) -> list[str]:

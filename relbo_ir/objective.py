@@ -17,8 +17,8 @@ from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import ModelError
 from relbo_ir.explanation import explain
 from relbo_ir.lowering import constraints
+from relbo_ir.lowering.autoguides import is_auto_guide, prepare_auto_guide
 from relbo_ir.lowering.executable import Executable, data_roles, executable, find_function
-from relbo_ir.lowering.numpyro_protocol import is_auto_guide, prepare_auto_guide
 from relbo_ir.lowering.trace import Call, Traced, split_call, trace_elbo
 from relbo_ir.lowering.types import struct
 from relbo_ir.pipelines import Pipeline, resolve, run, without_cycle_collection

@@ -25,7 +25,7 @@ from relbo_ir import distributions as dist
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.location import source_line
 from relbo_ir.lowering import executable
-from relbo_ir.lowering.numpyro_protocol import prepare_auto_guide
+from relbo_ir.lowering.autoguides import prepare_auto_guide
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.normal(size=(6, 2)), RNG.normal(size=(6,))

@@ -20,6 +20,14 @@ from relbo_ir.dialects.dist.families import (
     broadcast_shapes,
 )
 from relbo_ir.dialects.dist.family import Draw, Family, Support
+from relbo_ir.dialects.dist.measures import (
+    DeltaOp,
+    ImproperOp,
+    MaskOp,
+    Wrapper,
+    is_masked,
+    wrapped,
+)
 from relbo_ir.dialects.dist.wrappers import (
     ExpandOp,
     IndependentOp,
@@ -33,7 +41,16 @@ from relbo_ir.dialects.dist.wrappers import (
 
 Dist = Dialect(
     "dist",
-    [*FAMILIES, ExpandOp, IndependentOp, OpaqueOp, TransformedOp],
+    [
+        *FAMILIES,
+        DeltaOp,
+        ExpandOp,
+        ImproperOp,
+        IndependentOp,
+        MaskOp,
+        OpaqueOp,
+        TransformedOp,
+    ],
     [TransformAttr],
 )
 
@@ -44,6 +61,7 @@ __all__ = [
     "BetaOp",
     "CategoricalLogitsOp",
     "CategoricalOp",
+    "DeltaOp",
     "Dist",
     "Draw",
     "ExpandOp",
@@ -52,9 +70,11 @@ __all__ = [
     "GammaOp",
     "HalfCauchyOp",
     "HalfNormalOp",
+    "ImproperOp",
     "IndependentOp",
     "InverseGaussianOp",
     "LogNormalOp",
+    "MaskOp",
     "NormalOp",
     "OpaqueOp",
     "PoissonOp",
@@ -62,7 +82,10 @@ __all__ = [
     "Transform",
     "TransformAttr",
     "TransformedOp",
+    "Wrapper",
     "broadcast_shapes",
     "float_element",
+    "is_masked",
     "law_of",
+    "wrapped",
 ]

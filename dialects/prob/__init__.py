@@ -9,6 +9,7 @@ from relbo_ir.dialects.prob.choices import (
     LogDensityOp,
     ObserveOp,
     SampleOp,
+    SubsampleOp,
     plates_attr,
 )
 from relbo_ir.dialects.prob.expectations import ExpectationOp, GradientOp, YieldOp, YieldValueOp
@@ -42,6 +43,7 @@ Prob = Dialect(
         PlateOp,
         ReturnOp,
         SampleOp,
+        SubsampleOp,
         YieldOp,
         YieldValueOp,
     ],
@@ -87,6 +89,7 @@ __all__ = [
     "SampleOp",
     "SeedAttr",
     "StateAttr",
+    "SubsampleOp",
     "UnconstrainedAttr",
     "YieldOp",
     "YieldValueOp",

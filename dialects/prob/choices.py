@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, TensorType, UnitAttr
+from xdsl.dialects.builtin import ArrayAttr, SymbolRefAttr, TensorType, UnitAttr, i32
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AnyAttr,
+    AttrSizedOperandSegments,
     IRDLOperation,
     ParamAttrConstraint,
     ParsePropInAttrDict,
@@ -25,7 +26,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.name import NameAttr
 from relbo_ir.dialects.prob.types import How, HowAttr, LawType, PlateAxisAttr
-from relbo_ir.dialects.tensors import REALS, VALUES
+from relbo_ir.dialects.tensors import INTEGERS, REALS, VALUES
 
 _value = VarConstraint("VALUE", VALUES)
 _law = ParamAttrConstraint(LawType, (_value, AnyAttr()))
@@ -59,11 +60,16 @@ class SampleOp(IRDLOperation):
 
     `how` says how the gradient treats the draw (see `How`), `plan` what `assign-estimators`
     decided; the plan has no meaning of its own. `auxiliary`: a choice of the guide that the model
-    does not have.
+    does not have. `scale` multiplies what the site adds to the objective, its log density and its
+    −log q, but never the density that a draw comes from; it broadcasts against them.
+
+    In an expectation the law is the one that is drawn from: it holds no mask, and the scale is
+    written out in the addends.
 
     ```mlir
     %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
     %z = prob.sample "z" from %p guide %q : !prob.law<tensor<f32>>, !prob.law<tensor<f32>>
+    %z = prob.sample "z" from %q scale %s : !prob.law<tensor<f32>> scale tensor<f32>
     %z = prob.sample "z" from %q {how = #prob.how<score>} : !prob.law<tensor<f32>>
     ```
     """
@@ -73,15 +79,17 @@ class SampleOp(IRDLOperation):
     site = prop_def(NameAttr)
     law = operand_def(_law)
     guide = opt_operand_def(LawType)
+    scale = opt_operand_def(REALS)
     how = prop_def(HowAttr, default_value=HowAttr(How.EXACT))
     plan = opt_prop_def(HowAttr)
     plates = opt_prop_def(ArrayAttr[PlateAxisAttr])
     auxiliary = opt_prop_def(UnitAttr)
     value = result_def(_value)
 
-    irdl_options = (ParsePropInAttrDict(),)
+    irdl_options = (ParsePropInAttrDict(), AttrSizedOperandSegments(as_property=True))
     assembly_format = (
-        "$site `from` $law (`guide` $guide^)? attr-dict `:` type($law) (`,` type($guide)^)?"
+        "$site `from` $law (`guide` $guide^)? (`scale` $scale^)? attr-dict `:` type($law) "
+        "(`,` type($guide)^)? (`scale` type($scale)^)?"
     )
 
     def __init__(
@@ -90,6 +98,7 @@ class SampleOp(IRDLOperation):
         law: SSAValue,
         *,
         guide: SSAValue | None = None,
+        scale: SSAValue | None = None,
         plates: ArrayAttr[PlateAxisAttr] | None = None,
         auxiliary: bool = False,
         how: How = How.EXACT,
@@ -97,7 +106,7 @@ class SampleOp(IRDLOperation):
         if not isinstance(law.type, LawType):
             raise TypeError(f'site "{site}" draws from {law.type}, which is not a law')
         super().__init__(
-            operands=[law, guide],
+            operands=[law, guide, scale],
             result_types=[law.type.value],
             properties={
                 "site": NameAttr(site),
@@ -128,10 +137,12 @@ class SampleOp(IRDLOperation):
 class ObserveOp(IRDLOperation):
     """
     An observation: the model gains the factor p(value), every element of it. The value has the
-    shape of a draw; its elements may be of another type (counts as floats, say).
+    shape of a draw; its elements may be of another type (counts as floats, say). `scale`
+    multiplies the log density, against which it broadcasts.
 
     ```mlir
     prob.observe "y" %law at %data : !prob.law<tensor<10xi32>>, tensor<10xf32>
+    prob.observe "y" %law at %data scale %s : !prob.law<tensor<10xi32>>, tensor<10xf32> scale tensor<f32>
     ```
     """
 
@@ -140,10 +151,14 @@ class ObserveOp(IRDLOperation):
     site = prop_def(NameAttr)
     law = operand_def(LawType)
     value = operand_def(VALUES)
+    scale = opt_operand_def(REALS)
     plates = opt_prop_def(ArrayAttr[PlateAxisAttr])
 
     irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$site $law `at` $value attr-dict `:` type($law) `,` type($value)"
+    assembly_format = (
+        "$site $law `at` $value (`scale` $scale^)? attr-dict `:` type($law) `,` type($value) "
+        "(`scale` type($scale)^)?"
+    )
 
     def __init__(
         self,
@@ -151,9 +166,10 @@ class ObserveOp(IRDLOperation):
         law: SSAValue,
         value: SSAValue,
         plates: ArrayAttr[PlateAxisAttr] | None = None,
+        scale: SSAValue | None = None,
     ):
         super().__init__(
-            operands=[law, value],
+            operands=[law, value, scale],
             properties={
                 "site": NameAttr(site),
                 "plates": plates if plates is not None and plates.data else None,
@@ -190,10 +206,12 @@ class FactorOp(IRDLOperation):
 @irdl_op_definition
 class DeterministicOp(IRDLOperation):
     """
-    A named value: recorded for posterior summaries, without weight.
+    A named value: recorded for posterior summaries, without weight. `point`: the value that the
+    guide fixes a choice of the model at, by a `dist.delta`.
 
     ```mlir
     prob.deterministic "theta" %theta : tensor<8xf32>
+    prob.deterministic "z" %v {point} : tensor<f32>
     ```
     """
 
@@ -201,11 +219,43 @@ class DeterministicOp(IRDLOperation):
 
     site = prop_def(NameAttr)
     value = operand_def(VALUES)
+    point = opt_prop_def(UnitAttr)
 
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$site $value attr-dict `:` type($value)"
 
-    def __init__(self, site: str, value: SSAValue):
-        super().__init__(operands=[value], properties={"site": NameAttr(site)})
+    def __init__(self, site: str, value: SSAValue, *, point: bool = False):
+        super().__init__(
+            operands=[value],
+            properties={"site": NameAttr(site), "point": UnitAttr() if point else None},
+        )
+
+
+@irdl_op_definition
+class SubsampleOp(IRDLOperation):
+    """
+    The minibatch of a plate: distinct indices in [0, size), uniformly drawn without replacement.
+
+    `Pure`: a plate has one minibatch, the same wherever it is asked for, in the model and in the
+    guide. Its law has no parameters, so it has no part in any gradient.
+
+    ```mlir
+    %i = prob.subsample @N : tensor<32xi32>
+    ```
+    """
+
+    name = "prob.subsample"
+
+    plate = prop_def(SymbolRefAttr)
+    result = result_def(INTEGERS)
+    traits = traits_def(Pure())
+
+    assembly_format = "$plate attr-dict `:` type($result)"
+
+    def __init__(self, plate: str, count: int):
+        super().__init__(
+            result_types=[TensorType(i32, [count])], properties={"plate": SymbolRefAttr(plate)}
+        )
 
 
 @irdl_op_definition

@@ -206,8 +206,12 @@ class PlateOp(IRDLOperation):
     Declares a plate: `size` conditionally independent copies along one batch axis. The
     declaration is the user's; what is independent is read off the graph.
 
+    With `subsample` every site of the plate has that many copies, those of a minibatch, and its
+    addends weigh size/subsample.
+
     ```mlir
     prob.plate @schools {size = 8 : i64}
+    prob.plate @N {size = 1000 : i64, subsample = 32 : i64}
     ```
     """
 
@@ -215,17 +219,38 @@ class PlateOp(IRDLOperation):
 
     sym_name = prop_def(SymbolNameConstraint())
     size = prop_def(IntegerAttr)
+    subsample = opt_prop_def(IntegerAttr)
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$sym_name attr-dict"
 
-    def __init__(self, name: str, size: int):
-        super().__init__(properties={"sym_name": StringAttr(name), "size": IntegerAttr(size, i64)})
+    def __init__(self, name: str, size: int, subsample: int | None = None):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(name),
+                "size": IntegerAttr(size, i64),
+                "subsample": None if subsample is None else IntegerAttr(subsample, i64),
+            }
+        )
+
+    @property
+    def count(self) -> int:
+        """How many copies a site of the plate has."""
+        return (self.size if self.subsample is None else self.subsample).value.data
+
+    @property
+    def weight(self) -> float:
+        """What an addend of a site in the plate is multiplied with: size/subsample."""
+        return 1.0 if self.subsample is None else self.size.value.data / self.subsample.value.data
 
     def verify_(self) -> None:
-        if self.size.value.data < 0:
+        size = self.size.value.data
+        if size < 0:
+            raise VerifyException(f"plate @{self.sym_name.data} has {size} elements")
+        if self.subsample is not None and not 1 <= self.subsample.value.data <= size:
             raise VerifyException(
-                f"plate @{self.sym_name.data} has {self.size.value.data} elements"
+                f"plate @{self.sym_name.data} has {size} elements, of which a minibatch cannot "
+                f"have {self.subsample.value.data}"
             )
 
 

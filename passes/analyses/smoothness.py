@@ -180,6 +180,8 @@ class SmoothnessOf(Walker[Fact]):
                 return self._density(op, worst)
             case dist.FamilyOp() | dist.IndependentOp() | dist.ExpandOp() | dist.TransformedOp():
                 return worst
+            case dist.MaskOp():
+                return worst
             case dist.OpaqueOp():
                 return _broken(op, "read by a law without declared smoothness")
             case estim.ScoreOp():

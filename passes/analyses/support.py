@@ -17,8 +17,10 @@ def law_support(law: SSAValue) -> Support | None:
     match law.owner:
         case dist.FamilyOp() as op:
             return op.FAMILY.support
-        case dist.IndependentOp() | dist.ExpandOp() as op:
+        case dist.IndependentOp() | dist.ExpandOp() | dist.MaskOp() as op:
             return law_support(op.base)
+        case dist.ImproperOp() as op:
+            return op.set
         case dist.TransformedOp() as op:
             match op.transform.data:
                 case Transform.EXP | Transform.SOFTPLUS:

@@ -149,3 +149,23 @@ func.func @s(%key: !rng.key, %p: tensor<f32>) -> tensor<f32> {
 }
 %l = dist.opaque %a sample(@s) log_prob(@s) : (tensor<f32>) -> !prob.law<tensor<f32>>
 // CHECK: dist.opaque needs @s : (tensor<f32>, tensor<f32>) -> tensor<f32>, not (!rng.key, tensor<f32>) -> tensor<f32>
+
+// -----
+
+// A mask of another shape
+%l, %m = "test.op"() : () -> (!prob.law<tensor<8xf32>>, tensor<i1>)
+%q = dist.mask %l, %m : (!prob.law<tensor<8xf32>>, tensor<i1>) -> !prob.law<tensor<8xf32>>
+// CHECK: the mask of !prob.law<tensor<8xf32>> is tensor<8xi1> here, not tensor<i1>
+
+// -----
+
+// A log density of the event's shape
+%v, %d = "test.op"() : () -> (tensor<3xf32>, tensor<3xf32>)
+%q = dist.delta %v, %d {event_rank = 1 : i64} : (tensor<3xf32>, tensor<3xf32>) -> !prob.law<tensor<3xf32>, event_rank = 1>
+// CHECK: has shape (), not tensor<3xf32>
+
+// -----
+
+// An improper prior on no set of real numbers
+%q = dist.improper {support = "count"} : !prob.law<tensor<3xf32>>
+// CHECK: "count" is no support of a continuous law

@@ -37,6 +37,15 @@ func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: ten
   func.return
 }
 
+// What stands where a law does.
+func.func @measures(%a: tensor<f32>, %v: tensor<8x3xf32>, %l: tensor<8xf32>, %m: tensor<8xi1>) {
+  %normal = dist.normal %a, %l : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
+  %mask = dist.mask %normal, %m : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
+  %delta = dist.delta %v, %l {event_rank = 1 : i64} : (tensor<8x3xf32>, tensor<8xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+  %improper = dist.improper {support = "positive"} : !prob.law<tensor<3xf32>, event_rank = 1>
+  func.return
+}
+
 // CHECK:      builtin.module {
 // CHECK-NEXT:   func.func private @draw(%key: !rng.key, %a: tensor<f32>) -> tensor<f32> {
 // CHECK-NEXT:     func.return %a : tensor<f32>
@@ -66,6 +75,13 @@ func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: ten
 // CHECK-NEXT:     %softplus = dist.transformed %normal {transform = #dist.transform<softplus>} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     %opaque = dist.opaque %a sample(@draw) log_prob(@density) : (tensor<f32>) -> !prob.law<tensor<f32>>
 // CHECK-NEXT:     %known = dist.opaque %a sample(@draw) log_prob(@density) {support = "positive"} : (tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK-NEXT:     func.return
+// CHECK-NEXT:   }
+// CHECK-NEXT:   func.func @measures(%a: tensor<f32>, %v: tensor<8x3xf32>, %l: tensor<8xf32>, %m: tensor<8xi1>) {
+// CHECK-NEXT:     %normal = dist.normal %a, %l : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %mask = dist.mask %normal, %m : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %delta = dist.delta %v, %l {event_rank = 1 : i64} : (tensor<8x3xf32>, tensor<8xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// CHECK-NEXT:     %improper = dist.improper {support = "positive"} : !prob.law<tensor<3xf32>, event_rank = 1>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
@@ -102,6 +118,14 @@ func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: ten
 // GENERIC-NEXT:     %softplus = "dist.transformed"(%normal) <{transform = #dist.transform<softplus>}> : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // GENERIC-NEXT:     %opaque = "dist.opaque"(%a) <{sample = @draw, log_prob = @density}> : (tensor<f32>) -> !prob.law<tensor<f32>>
 // GENERIC-NEXT:     %known = "dist.opaque"(%a) <{sample = @draw, log_prob = @density, support = "positive"}> : (tensor<f32>) -> !prob.law<tensor<f32>>
+// GENERIC-NEXT:     "func.return"() : () -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "measures", function_type = (tensor<f32>, tensor<8x3xf32>, tensor<8xf32>, tensor<8xi1>) -> ()}> ({
+// GENERIC-NEXT:   ^bb0(%a: tensor<f32>, %v: tensor<8x3xf32>, %l: tensor<8xf32>, %m: tensor<8xi1>):
+// GENERIC-NEXT:     %normal = "dist.normal"(%a, %l) : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %mask = "dist.mask"(%normal, %m) : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %delta = "dist.delta"(%v, %l) <{event_rank = 1 : i64}> : (tensor<8x3xf32>, tensor<8xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// GENERIC-NEXT:     %improper = "dist.improper"() <{support = "positive"}> : () -> !prob.law<tensor<3xf32>, event_rank = 1>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT: }) : () -> ()

@@ -54,7 +54,7 @@
 
 // A draw of another type
 %l = "test.op"() : () -> !prob.law<tensor<f32>>
-%z = "prob.sample"(%l) <{site = #prob.name"z"}> : (!prob.law<tensor<f32>>) -> tensor<f64>
+%z = "prob.sample"(%l) <{site = #prob.name"z", operandSegmentSizes = array<i32: 1, 0, 0>}> : (!prob.law<tensor<f32>>) -> tensor<f64>
 // CHECK: result 'value' at position 0 does not verify:
 // CHECK-NEXT: attribute tensor<f32> expected from variable 'VALUE', but got tensor<f64>
 
@@ -462,3 +462,69 @@ prob.func @f() {
   prob.return
 }
 // CHECK: Operation using value defined out of its IsolatedFromAbove parent: NegOp(%b = lax.neg %a : tensor<f32>)
+
+// -----
+
+// A minibatch that is larger than its plate
+prob.plate @N {size = 3 : i64, subsample = 4 : i64}
+// CHECK: plate @N has 3 elements, of which a minibatch cannot have 4
+
+// -----
+
+// A minibatch of a plate that has none
+prob.func @f() {
+  prob.plate @N {size = 3 : i64}
+  %i = prob.subsample @N : tensor<3xi32>
+  prob.return
+}
+// CHECK: @N is no plate with a subsample
+
+// -----
+
+// A minibatch of another size
+prob.func @f() {
+  prob.plate @N {size = 3 : i64, subsample = 2 : i64}
+  %i = prob.subsample @N : tensor<3xi32>
+  prob.return
+}
+// CHECK: the minibatch of @N has 2 indices, not tensor<3xi32>
+
+// -----
+
+// A site of the whole plate where a minibatch is drawn
+prob.func @f() {
+  prob.plate @N {size = 3 : i64, subsample = 2 : i64}
+  %l = "test.op"() : () -> !prob.law<tensor<3xf32>>
+  %z = prob.sample "z" from %l {plates = [#prob.plate_axis<@N, -1>]} : !prob.law<tensor<3xf32>>
+  prob.return
+}
+// CHECK: "z" has 3 elements on the axis of plate @N, which has 2
+
+// -----
+
+// A masked law that is drawn from in an expectation
+prob.func @f() {
+  %m = "test.op"() : () -> tensor<3xi1>
+  %e = prob.expectation {
+    %l = "test.op"() : () -> !prob.law<tensor<3xf32>>
+    %q = dist.mask %l, %m : (!prob.law<tensor<3xf32>>, tensor<3xi1>) -> !prob.law<tensor<3xf32>>
+    %z = prob.sample "z" from %q : !prob.law<tensor<3xf32>>
+    prob.yield nothing
+  } : tensor<f32>
+  prob.return
+}
+// CHECK: "z" is drawn: masks and scales belong to its addends
+
+// -----
+
+// A scale of a draw in an expectation
+prob.func @f() {
+  %s = "test.op"() : () -> tensor<f32>
+  %e = prob.expectation {
+    %l = "test.op"() : () -> !prob.law<tensor<3xf32>>
+    %z = prob.sample "z" from %l scale %s : !prob.law<tensor<3xf32>> scale tensor<f32>
+    prob.yield nothing
+  } : tensor<f32>
+  prob.return
+}
+// CHECK: "z" is drawn: masks and scales belong to its addends

@@ -104,3 +104,10 @@
 %a = "test.op"() : () -> tensor<f32>
 %e = rng.categorical %k, %a : tensor<1x!rng.key>, tensor<f32> -> tensor<1xi32>
 // CHECK: rng.categorical: the weights need an axis of categories
+
+// -----
+
+// A minibatch that is larger than the whole
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%i = rng.subsample %k {size = 3 : i64} : tensor<1x!rng.key> -> tensor<1x4xi32>
+// CHECK: rng.subsample draws a part of 3 indices, not tensor<1x4xi32>

@@ -16,6 +16,7 @@ func.func @draws(%key: !rng.key, %p: tensor<i32>, %a: tensor<8xf32>, %w: tensor<
   %poisson = rng.poisson %k1, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xi32>
   %categorical = rng.categorical %k1, %w : tensor<1x!rng.key>, tensor<8x3xf64> -> tensor<1x8xi32>
   %wald = rng.wald %k1, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
+  %subsample = rng.subsample %k1 {size = 1000 : i64} : tensor<1x!rng.key> -> tensor<1x32xi32>
   func.return
 }
 
@@ -32,6 +33,7 @@ func.func @draws(%key: !rng.key, %p: tensor<i32>, %a: tensor<8xf32>, %w: tensor<
 // CHECK-NEXT:     %poisson = rng.poisson %k1, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xi32>
 // CHECK-NEXT:     %categorical = rng.categorical %k1, %w : tensor<1x!rng.key>, tensor<8x3xf64> -> tensor<1x8xi32>
 // CHECK-NEXT:     %wald = rng.wald %k1, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
+// CHECK-NEXT:     %subsample = rng.subsample %k1 {size = 1000 : i64} : tensor<1x!rng.key> -> tensor<1x32xi32>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
@@ -50,6 +52,7 @@ func.func @draws(%key: !rng.key, %p: tensor<i32>, %a: tensor<8xf32>, %w: tensor<
 // GENERIC-NEXT:     %poisson = "rng.poisson"(%k1, %a) : (tensor<1x!rng.key>, tensor<8xf32>) -> tensor<1x8xi32>
 // GENERIC-NEXT:     %categorical = "rng.categorical"(%k1, %w) : (tensor<1x!rng.key>, tensor<8x3xf64>) -> tensor<1x8xi32>
 // GENERIC-NEXT:     %wald = "rng.wald"(%k1, %a) : (tensor<1x!rng.key>, tensor<8xf32>) -> tensor<1x8xf32>
+// GENERIC-NEXT:     %subsample = "rng.subsample"(%k1) <{size = 1000 : i64}> : (tensor<1x!rng.key>) -> tensor<1x32xi32>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT: }) : () -> ()

@@ -1,0 +1,204 @@
+"""Our estimator as a loss of NumPyro's own stochastic variational inference."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from numpyro.infer import elbo as numpyro_elbo
+
+from relbo_ir.dialects import prob
+from relbo_ir.dialects.errors import ModelError, UnsupportedError
+from relbo_ir.lowering.autoguides import is_prepared
+from relbo_ir.lowering.executable import Executable, executable, find_function
+from relbo_ir.lowering.numpyro_protocol import leaf_name
+from relbo_ir.lowering.trace import Call, split_call, trace_elbo
+from relbo_ir.objective import as_key
+from relbo_ir.pipelines import Pipeline, resolve, run, without_cycle_collection
+
+__all__ = ["ELBO"]
+
+_UNCONSTRAIN = "relbo-unconstrain-params"
+_CACHE_SIZE = 16
+
+
+class ELBO(numpyro_elbo.ELBO):
+    """
+    A loss for `numpyro.infer.SVI`: minus the ELBO in nats, and its derivative by our estimators.
+
+    `num_particles` is the number of independent draws that the loss is the mean of; `pipeline` is
+    what `relbo_ir.ELBO.compile` takes. `SVI(model, guide, optimizer, relbo_ir.numpyro.ELBO())`
+    works as with NumPyro's own losses; discrete choices are allowed.
+
+    Model and guide are traced once for each shape of the arguments and each value of what is no
+    array in them, and what is compiled is kept with this object: of arrays that the model closes
+    over, the values of the first trace are used, as `jax.jit` does. The loss has a first
+    derivative in the parameters alone.
+
+    Raises ModelError and UnsupportedError as `relbo_ir.ELBO` does, and for a parameter that is not
+    given.
+    """
+
+    can_infer_discrete = True
+
+    def __init__(self, num_particles: int = 1, *, pipeline: Pipeline = "default"):
+        if num_particles < 1:
+            raise ValueError(f"{num_particles} particles are none; use one at least")
+        super().__init__(num_particles=num_particles)
+        self.pipeline = pipeline
+        self._programs: OrderedDict[Any, _Program] = OrderedDict()
+
+    def loss_with_mutable_state(
+        self, rng_key: Any, param_map: Any, model: Any, guide: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """
+        `{"loss": minus the ELBO, "mutable_state": None}` at constrained parameters.
+
+        Mutable sites are an UnsupportedError.
+        """
+        call = split_call(model, args, kwargs)
+        program = self._program(model, guide, args, kwargs, call)
+        return {"loss": -program(param_map, as_key(rng_key), call), "mutable_state": None}
+
+    def _program(self, model: Any, guide: Any, args: Any, kwargs: Any, call: Call) -> _Program:
+        key = (model, guide, _static(args, kwargs), bool(jax.config.read("jax_enable_x64")))
+        try:
+            known = self._programs.get(key)
+        except TypeError as error:
+            raise ModelError(
+                f"an argument of the model is neither an array nor hashable: {error}",
+                "pass arrays, or hashable Python values, which are static",
+            ) from error
+        if known is not None:
+            self._programs.move_to_end(key)
+            return known
+        if not is_prepared(guide):
+            raise ModelError(
+                "the automatic guide has not seen its model yet",
+                "call SVI.init before the loss",
+            )
+        made = _compiled(model, guide, call, self.pipeline, self.num_particles)
+        if not any(isinstance(value, Tracer) for value in made.constants.values()):
+            self._programs[key] = made
+        while len(self._programs) > _CACHE_SIZE:
+            self._programs.popitem(last=False)
+        return made
+
+
+def _static(args: Any, kwargs: Mapping[str, Any]) -> Any:
+    """What a trace depends on: shapes and types of arrays, and the values of everything else."""
+    leaves, structure = jax.tree.flatten((tuple(args), dict(kwargs)))
+    described = [
+        (leaf.shape, jnp.dtype(leaf.dtype).name)
+        if isinstance(leaf, (np.ndarray, np.generic, jax.Array))
+        else (type(leaf), leaf)
+        for leaf in leaves
+    ]
+    return structure, tuple(described)
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A compiled estimator in constrained parameters."""
+
+    code: Executable
+    parameters: tuple[str, ...]
+    constants: dict[tuple[str, int], Any]
+    surrogate: Callable[..., Any]
+
+    def __call__(self, param_map: Mapping[str, Any], key: Any, call: Call) -> Any:
+        given = _flat(param_map)
+        missing = [name for name in self.parameters if name not in given]
+        if missing:
+            raise ModelError(
+                f"the parameters {', '.join(map(repr, missing))} are not given",
+                "pass the parameters that SVI.init and SVI.get_params give",
+                site=missing[0],
+            )
+        arrays = dict(zip(call.names, call.leaves, strict=True))
+        data = tuple(
+            jnp.asarray(arrays[role.argument.data])
+            if isinstance(role, prob.DataAttr)
+            else self.constants[role.function.data, role.index.data]
+            for role in self.code.data_roles
+            if isinstance(role, (prob.DataAttr, prob.ClosureAttr))
+        )
+        return self.surrogate({name: given[name] for name in self.parameters}, key, data)
+
+
+def _compiled(model: Any, guide: Any, call: Call, pipeline: Pipeline, particles: int) -> _Program:
+    with without_cycle_collection():
+        module, traced = trace_elbo(model, guide, call)
+        # SVI unconstrains the parameters itself.
+        run(module, [p for p in resolve(pipeline, particles) if p.name != _UNCONSTRAIN])
+        code = executable(module)
+    roles = find_function(module, "elbo").roles
+    parameters = tuple(r.parameter.data for r in roles if isinstance(r, prob.ParameterAttr))
+    constants = {(t.function, k): value for t in traced for k, value in enumerate(t.constants)}
+    return _Program(code, parameters, constants, _differentiable(code))
+
+
+def _flat(param_map: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters by name; one that is a tree of arrays gives one for each, named by its path."""
+    flat: dict[str, Any] = {}
+    for name, value in param_map.items():
+        if jax.tree_util.all_leaves([value]):
+            flat[name] = value
+            continue
+        for path, leaf in jax.tree_util.tree_leaves_with_path(value):
+            flat[leaf_name(name, path)] = leaf
+    return flat
+
+
+def _differentiable(code: Executable) -> Callable[..., Any]:
+    """(params, key, data) → the estimate of the ELBO, with the estimate of its gradient as derivative."""
+
+    @jax.custom_jvp
+    def surrogate(params: Any, key: Any, data: Any) -> Any:
+        return code.run_value(params, key, data)
+
+    def rule(primals: Any, tangents: Any) -> Any:
+        if any(_moves(t) for t in jax.tree.leaves(tangents[1:], is_leaf=_is_zero)):
+            raise UnsupportedError(
+                "a derivative of the loss in the data or the key is not supported",
+                "differentiate in the parameters alone",
+            )
+        value, gradients = code.run(*primals)
+        terms = [
+            jnp.vdot(_once(gradients[name]), tangent)
+            for name, tangent in tangents[0].items()
+            if _moves(tangent)
+        ]
+        return value, sum(terms, start=jnp.zeros_like(value))
+
+    surrogate.defjvp(rule, symbolic_zeros=True)
+    return surrogate
+
+
+def _is_zero(tangent: Any) -> bool:
+    return isinstance(tangent, jax.custom_derivatives.SymbolicZero)
+
+
+def _moves(tangent: Any) -> bool:
+    """Whether a tangent may be other than zero."""
+    return not _is_zero(tangent) and jnp.result_type(tangent) != jax.dtypes.float0
+
+
+@jax.custom_jvp
+def _once(gradient: Any) -> Any:
+    """The identity, which refuses to be differentiated."""
+    return gradient
+
+
+@_once.defjvp
+def _refuse_second(primals: Any, tangents: Any) -> Any:
+    raise UnsupportedError(
+        "a second derivative of the loss is not supported: its surrogate has first derivatives only",
+        "use an optimizer of first order",
+    )

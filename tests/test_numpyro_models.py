@@ -1,0 +1,33 @@
+"""NumPyro models as they are: our ELBO and its gradient are NumPyro's, at the same draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import pytest
+from helpers.numpyro_models import CASES, Case
+from helpers.numpyro_reference import assert_equal, reference
+
+import relbo_ir as rb
+from relbo_ir.lowering.autoguides import is_auto_guide, prepare_auto_guide
+
+
+@pytest.fixture(autouse=True)
+def double_precision() -> Iterator[None]:
+    """Every test here compares to 1e-9."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_value_and_gradient_are_numpyros(case: Case) -> None:
+    objective = rb.ELBO(case.model, case.guide).compile(*case.args)
+    params = objective.init(3)
+    params = {name: value + 0.1 for name, value in params.items()}
+    key = jax.random.key(5)
+    guide = case.guide
+    if is_auto_guide(guide):
+        guide = prepare_auto_guide(guide, jax.random.key(0), case.args, {})
+    theirs = reference(objective, case.model, guide, case.args, params, key, case.trees)
+    assert_equal(objective.step_function(params, key, objective.data), theirs)
