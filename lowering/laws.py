@@ -116,6 +116,11 @@ def _improper(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     )
 
 
+def has_ops(law: Any, site: str) -> bool:
+    """Whether ops stand for every transform of a transformed distribution."""
+    return _transformed(law, site) is not None
+
+
 def _floats(values: list[Any]) -> list[Any]:
     dtype = jnp.result_type(
         float, *[v for v in values if jnp.issubdtype(jnp.result_type(v), float)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import jax
@@ -23,6 +23,7 @@ from relbo_ir.dialects.rng import stable_hash
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import constraint_attr
 from relbo_ir.lowering.laws import LawSpec, describe, mask_of
+from relbo_ir.lowering.transformed_choices import split_transformed, transformed_point
 
 CONCRETIZATION = (
     jax.errors.ConcretizationTypeError,
@@ -43,15 +44,26 @@ class SiteTracer(Messenger):
     Binds a site primitive for every message of a model or a guide that runs under it.
 
     `lines` holds the source line of every site that was met, by name; `plates` the size of every
-    plate and the number of its copies that a site has.
+    plate and the number of its copies that a site has. NumPyro's neural networks ask for their
+    parameters before they make initial ones, and go on with these: `modules` holds the trees of
+    the ones that got no answer. A second run, with their initial values as `initial`, gives it.
     """
 
-    def __init__(self, key: jax.Array, *, is_guide: bool = False):
+    def __init__(
+        self,
+        key: jax.Array,
+        *,
+        is_guide: bool = False,
+        initial: Mapping[str, Any] | None = None,
+    ):
         super().__init__(None)
         self.key, self.is_guide = key, is_guide
         self.lines: dict[str, str] = {}
         self.plates: dict[str, tuple[int, int]] = {}
-        self._modules: dict[str, Any] = {}
+        self.modules: dict[str, Any] = {}
+        self._initial = {} if initial is None else initial
+        self._trees: dict[str, Any] = {}
+        self._asked: set[str] = set()
         self._keys = 0
 
     def process_message(self, msg: Any) -> None:
@@ -170,7 +182,7 @@ class SiteTracer(Messenger):
             sites.FACTOR.bind(factor if weight == 1 else weight * factor, name=name, line=line)
             return
         if self.is_guide and msg["value"] is None:
-            law = self._base_choice(msg, law, plates)
+            law = self._base_choice(msg, law)
         spec, arrays = _placed(lambda: describe(law, name), name, line)
         if msg["value"] is not None:
             # Observed, or fixed by a handler (substitute): its log density counts all the same.
@@ -199,9 +211,33 @@ class SiteTracer(Messenger):
             out=out,
         )
 
-    def _base_choice(self, msg: Any, law: Any, plates: Any) -> Any:
-        """TRANSFORMED"""
-        return law
+    def _base_choice(self, msg: Any, law: Any) -> Any:
+        """
+        A guide's choice from a transformed law that has no op: a choice from its base, named
+        `NAME_base`, and a point, its transform. Gives the law of the point.
+        """
+        masks: list[Any] = []
+        while type(law) is nd.MaskedDistribution:
+            masks.append(mask_of(law))
+            law = law.base_dist
+        split = split_transformed(law, msg["name"])
+        if split is None:
+            return msg["fn"] if masks else law
+        base, transforms = split
+        for mask in masks:
+            base = base.mask(mask)
+        drawn = {
+            **msg,
+            "name": f"{msg['name']}_base",
+            "fn": base,
+            "infer": {"is_auxiliary": True},
+            "kwargs": {**msg["kwargs"], "sample_shape": ()},
+        }
+        self._sample(drawn)
+        point = transformed_point(drawn["value"], transforms, law.event_dim)
+        for mask in masks:
+            point = point.mask(mask)
+        return point
 
     def _in_place(self, guide: Any, law: Any, name: str, line: str) -> tuple[LawSpec, list[Any]]:
         shape, event = tuple(law.batch_shape), tuple(law.event_shape)
@@ -271,54 +307,48 @@ class SiteTracer(Messenger):
 
     def _param(self, msg: Any) -> None:
         name = msg["name"]
-        if name in self._modules:
-            msg["value"] = self._modules[name]
+        if name in self._trees:
+            msg["value"] = self._trees[name]
             return
-        if msg["value"] is None and msg["args"] == (None,) and name.endswith(_MODULE):
-            return  # NumPyro's modules ask so whether they have values yet
-        line = self._register(msg)
-        declared = msg["kwargs"].get("constraint", nd.constraints.real)
-        init = _initial(msg, jax.random.fold_in(self.key, stable_hash(name)), line)
-        if jax.tree_util.all_leaves([init]):
-            constraint = _placed(lambda: constraint_attr(declared, name), name, line)
-            msg["value"] = self._declare(name, init, constraint, line)
+        if name in self._initial:
+            init = self._initial[name]
+        elif msg["value"] is None and msg["args"] == (None,) and name.endswith(_MODULE):
+            self._asked.add(name)
+            return
         else:
-            msg["value"] = self._modules[name] = self._declare_tree(msg, init, declared, line)
+            init = _initial(msg, jax.random.fold_in(self.key, stable_hash(name)))
+        declared = msg["kwargs"].get("constraint", nd.constraints.real)
+        if jax.tree_util.all_leaves([init]):
+            line = self._register(msg)
+            constraint = _placed(lambda: constraint_attr(declared, name), name, line)
+            msg["value"] = self._declare(name, init, constraint)
+        else:
+            msg["value"] = self._trees[name] = self._declare_tree(msg, init, declared)
 
-    def _declare(self, name: str, init: Any, constraint: Any, line: str, part: bool = False) -> Any:
+    def _declare(self, name: str, init: Any, constraint: Any, part: bool = False) -> Any:
         return sites.PARAM.bind(
-            _floats(init), name=name, line=line, constraint=constraint, part=part
+            _floats(init), name=name, line=self.lines[name], constraint=constraint, part=part
         )
 
-    def _declare_tree(self, msg: Any, init: Any, declared: Any, line: str) -> Any:
+    def _declare_tree(self, msg: Any, init: Any, declared: Any) -> Any:
         """A parameter that is a tree of arrays: one parameter for each, named by its path."""
         name = msg["name"]
         if declared is not nd.constraints.real:
             self._refuse(msg, f"the constraint {declared} of a parameter that is no array")
-        real = constraint_attr(declared, name)
         paths, tree = jax.tree_util.tree_flatten_with_path(init)
-        leaves = [
-            self._declare(leaf_name(name, path), leaf, real, line, part=True)
-            for path, leaf in paths
-        ]
-        if isinstance(msg["args"][0] if msg["args"] else None, dict):
-            # Flax's module goes on with the dictionary that it hands over here.
-            _put(msg["args"][0], jax.tree.unflatten(tree, leaves))
-            return msg["args"][0]
+        names = [leaf_name(name, path) for path, _ in paths]
+        leaves: list[Any] = []
+        for part, (_, leaf) in zip(names, paths, strict=True):
+            self._register({"name": part})
+            leaves.append(self._declare(part, leaf, constraint_attr(declared, part), part=True))
+        if name in self._asked:
+            self.modules[name] = jax.tree.unflatten(tree, names)
         return jax.tree.unflatten(tree, leaves)
 
 
 def leaf_name(name: str, path: Any) -> str:
     """The name of one array of a parameter that is a tree: `net$params/Dense_0/kernel`."""
     return f"{name}/{jax.tree_util.keystr(path, simple=True, separator='/')}"
-
-
-def _put(target: dict[str, Any], source: dict[str, Any]) -> None:
-    for key, value in source.items():
-        if isinstance(value, dict):
-            _put(target[key], value)
-        else:
-            target[key] = value
 
 
 def _scales(scale: Any, arrays: list[Any]) -> list[Any]:
@@ -363,7 +393,7 @@ def _check_observed(value: Any, site: str, line: str) -> None:
         )
 
 
-def _initial(msg: Any, key: jax.Array, line: str) -> Any:
+def _initial(msg: Any, key: jax.Array) -> Any:
     if msg["value"] is not None:
         value = msg["value"]  # from a handler (substitute)
     elif msg["args"]:
@@ -376,7 +406,7 @@ def _initial(msg: Any, key: jax.Array, line: str) -> Any:
             "the parameter has no initial value",
             "give numbers, or a function of a random key",
             site=msg["name"],
-            line=line,
+            line=sites.user_line(),
         )
     return value
 

@@ -108,13 +108,41 @@ def trace_function(
     """
 
     _check_arguments(name, function, call)
+    closed, modules = _sites_of(name, function, call)
+    if modules:
+        initial = _initial_values(closed)
+
+        def start(key: Any, leaves: Sequence[Any]) -> dict[str, Any]:
+            values = initial(key, leaves)
+            return {n: jax.tree.map(values.__getitem__, tree) for n, tree in modules.items()}
+
+        closed, _ = _sites_of(name, function, call, start)
+    closed = _without_unused_parts(closed)
+    block, roles = Block(), list[Attribute]()
+    writer = _Writer(block, roles, name, functions)
+    writer.import_all(closed, call)
+    op = prob.FuncOp(name, Region(block), roles)
+    functions.module.body.block.add_op(op)
+    return Traced(name, list(closed.consts), _initial_values(closed), writer.parameters)
+
+
+def _sites_of(
+    name: str,
+    function: Callable[..., Any],
+    call: Call,
+    start: Callable[[Any, Sequence[Any]], dict[str, Any]] | None = None,
+) -> tuple[core.ClosedJaxpr, dict[str, Any]]:
+    """The function as equations with its sites in one list, and the modules that it waits for."""
     lines: dict[str, str] = {}
+    modules: dict[str, Any] = {}
 
     def run(key: Any, *leaves: Any) -> None:
-        tracer = SiteTracer(key, is_guide=name == "guide")
+        initial = None if start is None else start(key, leaves)
+        tracer = SiteTracer(key, is_guide=name == "guide", initial=initial)
         args, kwargs = call.rebuild(leaves)
         run_under(tracer, function, args, kwargs)
         lines.update(tracer.lines)
+        modules.update(tracer.modules)
 
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
@@ -129,12 +157,21 @@ def trace_function(
             line=sites.origin_of(error).line,
         ) from error
     _check_complete(closed, lines)
-    block, roles = Block(), list[Attribute]()
-    writer = _Writer(block, roles, name, functions)
-    writer.import_all(closed, call)
-    op = prob.FuncOp(name, Region(block), roles)
-    functions.module.body.block.add_op(op)
-    return Traced(name, list(closed.consts), _initial_values(closed), writer.parameters)
+    return closed, modules
+
+
+def _without_unused_parts(closed: core.ClosedJaxpr) -> core.ClosedJaxpr:
+    """
+    The equations without the parameters of a module that nothing reads: a module with priors
+    (`random_flax_module`) draws these instead.
+    """
+    read = {v for e in closed.jaxpr.eqns for v in e.invars if isinstance(v, core.Var)}
+    kept = [
+        e
+        for e in closed.jaxpr.eqns
+        if e.primitive is not sites.PARAM or not e.params["part"] or e.outvars[0] in read
+    ]
+    return core.ClosedJaxpr(closed.jaxpr.replace(eqns=kept), closed.consts)
 
 
 def _check_arguments(name: str, function: Callable[..., Any], call: Call) -> None:
@@ -356,6 +393,12 @@ def _without_inits(jaxpr: core.Jaxpr, key: Any) -> core.Jaxpr:
         else:
             kept.append(equation)
     return jaxpr.replace(invars=jaxpr.invars[1:], outvars=[], eqns=kept)
+
+
+def lacks_guides(module: ModuleOp) -> bool:
+    """Whether a module's one function has choices, and none of them a guide in place."""
+    choices = [op for op in module.walk() if isinstance(op, prob.SampleOp)]
+    return bool(choices) and all(choice.guide is None for choice in choices)
 
 
 def trace_elbo(

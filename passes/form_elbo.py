@@ -17,7 +17,8 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.tensors import element_of
-from relbo_ir.passes.analyses.support import law_support
+from relbo_ir.passes.analyses.smoothness import Order, SmoothnessOf
+from relbo_ir.passes.analyses.support import Signs, law_support
 from relbo_ir.passes.expressions import Writer
 
 Argument = tuple[Attribute, Attribute]
@@ -144,6 +145,7 @@ class _Former:
         function_block.add_ops([*self.plates.values(), gradient, prob.ReturnOp(gradient.results)])
         results = [result.type for result in gradient.results]
         _drop_unused_closures(function_block, roles)
+        _check_points(self.block, gradient_block)
         return prob.FuncOp(self.elbo.sym_name.data, Region(function_block), roles, results)
 
     @staticmethod
@@ -400,6 +402,46 @@ class _Former:
                 "use one precision, and at least one choice, observation or factor",
             )
         return types.pop()
+
+
+def _check_points(block: Block, parameters: Block) -> None:
+    """
+    Refuses a point that moves with parameters and choices both, where what reads it is not proved
+    smooth: no treatment of these choices would see the jumps that the parameters move.
+    """
+    points = [op for op in block.ops if isinstance(op, prob.DeterministicOp) and op.point]
+    signs, order = Signs(), Order(block)
+    for op in points:
+        if not _moves_by_both(op.value, parameters):
+            continue
+        failures = SmoothnessOf(op, signs, order).failures
+        if failures:
+            raise PassError.at(
+                op,
+                "the guide computes the choice from parameters and other choices, and what reads "
+                f"it is not proved smooth in it: it is {failures[0].reason}",
+                "draw the choice from a law with these parameters, or make the model smooth in it",
+                site=op.site.data,
+            )
+
+
+def _moves_by_both(value: SSAValue, parameters: Block) -> bool:
+    """Whether a value reads a draw and, other than through draws, a parameter."""
+    draws = moves = False
+    seen: set[SSAValue] = set()
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        if value.owner is parameters:
+            moves = True
+        elif isinstance(value.owner, prob.SampleOp):
+            draws = True
+        elif not isinstance(value.owner, Block):
+            waiting.extend(v for op in value.owner.walk() for v in op.operands)
+    return draws and moves
 
 
 def _element_of(value: SSAValue) -> Attribute:

@@ -17,9 +17,14 @@ from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import ModelError
 from relbo_ir.explanation import explain
 from relbo_ir.lowering import constraints
-from relbo_ir.lowering.autoguides import is_auto_guide, prepare_auto_guide
+from relbo_ir.lowering.autoguides import (
+    MEAN_FIELD,
+    auto_guide,
+    is_auto_guide,
+    prepare_auto_guide,
+)
 from relbo_ir.lowering.executable import Executable, data_roles, executable, find_function
-from relbo_ir.lowering.trace import Call, Traced, split_call, trace_elbo
+from relbo_ir.lowering.trace import Call, Traced, lacks_guides, split_call, trace_elbo
 from relbo_ir.lowering.types import struct
 from relbo_ir.pipelines import Pipeline, resolve, run, without_cycle_collection
 
@@ -41,12 +46,16 @@ class ELBO:
     The evidence lower bound E_q[log p(x, z) − log q(z)] of a model and a guide.
 
     `model` and `guide` are functions of the same arguments, written with `relbo_ir.sample` and its
-    like or with NumPyro's. Without a guide, every choice of the model names its guide in place
-    (`sample(..., guide=q)`).
+    like or with NumPyro's; a guide may be one of NumPyro's automatic ones. Without a guide, choices
+    name their guides in place (`sample(..., guide=q)`); where none does, the guide is the
+    mean-field Normal, in unconstrained space (`AutoNormal`). `guide="full-rank"` and `"low-rank"`
+    are one Normal over all choices with that covariance, `guide="map"` is a point each: it
+    maximises the log joint density in the choices' own spaces and is no bound.
     """
 
-    def __init__(self, model: Callable[..., Any], guide: Callable[..., Any] | None = None):
-        self.model, self.guide = model, guide
+    def __init__(self, model: Callable[..., Any], guide: Callable[..., Any] | str | None = None):
+        self.model = model
+        self.guide = auto_guide(guide, model) if isinstance(guide, str) else guide
 
     def compile(
         self, *args: Any, pipeline: Pipeline = "default", particles: int = 1, **kwargs: Any
@@ -61,12 +70,21 @@ class ELBO:
         """
         call = split_call(self.model, args, kwargs)
         check_data(call.names, call.leaves)
+        with without_cycle_collection():
+            elbo, (module, traced) = self, self.trace(args, kwargs, call)
+            if self.guide is None and lacks_guides(module):
+                elbo = ELBO(self.model, MEAN_FIELD)
+                module, traced = elbo.trace(args, kwargs, call)
+            return Objective(elbo, args, kwargs, call, module, traced, pipeline, particles)
+
+    def trace(
+        self, args: Any, kwargs: Mapping[str, Any], call: Call, key: Key = 0
+    ) -> tuple[ModuleOp, list[Traced]]:
+        """The level-1 module; an automatic guide is set up anew, from this key."""
         guide = self.guide
         if is_auto_guide(guide):
-            guide = prepare_auto_guide(guide, jax.random.key(0), args, kwargs)
-        with without_cycle_collection():
-            module, traced = trace_elbo(self.model, guide, call)
-            return Objective(self, args, kwargs, call, module, traced, pipeline, particles)
+            guide = prepare_auto_guide(guide, as_key(key), args, kwargs)
+        return trace_elbo(self.model, guide, call)
 
 
 def check_data(names: tuple[str, ...], leaves: tuple[Any, ...]) -> None:
@@ -198,11 +216,9 @@ class Objective:
 
     def _retraced(self, key: jax.Array) -> list[Traced]:
         """The traced functions; an automatic guide is set up anew, from this key."""
-        guide = self.elbo.guide
-        if not is_auto_guide(guide):
+        if not is_auto_guide(self.elbo.guide):
             return self._traced
-        fresh = prepare_auto_guide(guide, key, self._args, self._kwargs)
-        return trace_elbo(self.elbo.model, fresh, self._call)[1]
+        return self.elbo.trace(self._args, self._kwargs, self._call, key)[1]
 
     def constrain(self, params: Mapping[str, Any]) -> Params:
         """The parameters in their own spaces, by name, from unconstrained ones."""

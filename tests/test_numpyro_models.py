@@ -29,5 +29,5 @@ def test_value_and_gradient_are_numpyros(case: Case) -> None:
     guide = case.guide
     if is_auto_guide(guide):
         guide = prepare_auto_guide(guide, jax.random.key(0), case.args, {})
-    theirs = reference(objective, case.model, guide, case.args, params, key, case.trees)
+    theirs = reference(objective, case.model, guide, case.args, params, key)
     assert_equal(objective.step_function(params, key, objective.data), theirs)

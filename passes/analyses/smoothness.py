@@ -8,6 +8,7 @@ is conservative: what has no rule is discontinuous.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -138,7 +139,7 @@ _WORDS = {
 class SmoothnessOf(Walker[Fact]):
     """Facts about every value of an expectation as a function of one draw."""
 
-    def __init__(self, draw: prob.SampleOp, signs: Signs, order: Order):
+    def __init__(self, draw: prob.SampleOp | prob.DeterministicOp, signs: Signs, order: Order):
         super().__init__(order, CONSTANT)
         self.signs = signs
         self.failures: list[Fact] = []
@@ -258,7 +259,7 @@ class SmoothnessOf(Walker[Fact]):
             return _broken(op, "scored by a law whose density may jump")
         if support is Support.REAL:
             return worst
-        if _draw_support_within(op.value, support):
+        if _draw_support_within(op.value, support) or _clipped_within(op.value, support):
             return worst
         if (
             support in (Support.POSITIVE, Support.NONNEGATIVE)
@@ -276,6 +277,52 @@ def _draw_support_within(value: SSAValue, support: Support) -> bool:
         return False
     mine = law_support(owner.law)
     return mine is not None and mine.within(support)
+
+
+def _clipped_within(value: SSAValue, support: Support) -> bool:
+    """Whether the value is clipped to an interval of constants inside the support."""
+    low, high = _clip_bounds(value)
+    match support:
+        case Support.UNIT_INTERVAL:
+            return low >= 0 and high <= 1
+        case Support.POSITIVE:
+            return low > 0
+        case _:
+            return support is Support.NONNEGATIVE and low >= 0
+
+
+def _clip_bounds(value: SSAValue) -> tuple[float, float]:
+    """The constants between which a value is clipped, through changes of shape."""
+    low, high = -math.inf, math.inf
+    while not isinstance(op := value.owner, Block):
+        match op.name:
+            case "lax.reshape" | "lax.broadcast_in_dim" | "lax.squeeze" | "lax.copy":
+                value = op.operands[0]
+            case "lax.clamp":
+                bounds = _splat(op.operands[0]), _splat(op.operands[2])
+                low = low if bounds[0] is None else max(low, bounds[0])
+                high = high if bounds[1] is None else min(high, bounds[1])
+                break
+            case "lax.max" | "lax.min":
+                numbers = [_splat(v) for v in op.operands]
+                place = next((k for k, number in enumerate(numbers) if number is not None), None)
+                number = None if place is None else numbers[place]
+                if place is None or number is None:
+                    break
+                if op.name == "lax.max":
+                    low = max(low, number)
+                else:
+                    high = min(high, number)
+                value = op.operands[1 - place]
+            case _:
+                break
+    return low, high
+
+
+def _splat(value: SSAValue) -> float | None:
+    owner = value.owner
+    number = owner.value.splat if isinstance(owner, lax.ConstantOp) else None
+    return None if number is None else float(number)
 
 
 def _is_nan_test(op: Operation) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro import handlers
+from numpyro.contrib import module
 from numpyro.distributions import constraints
 from numpyro.infer import autoguide, reparam
 
@@ -25,25 +26,23 @@ LABELS = (Y > 0).astype(np.int32)
 
 @dataclass(frozen=True)
 class Case:
-    """A model, its guide, and what it shows; `pathwise`: whether its gradient is NumPyro's."""
+    """A model, its guide (a function or an automatic guide), and the arguments of both."""
 
     name: str
     model: Program
     guide: Any
     args: tuple[Any, ...] = ()
-    pathwise: bool = True
-    trees: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 CASES: list[Case] = []
 
 
-def case(guide: Any, *args: Any, pathwise: bool = True) -> Callable[[Program], Program]:
+def case(guide: Any, *args: Any) -> Callable[[Program], Program]:
     """Registers a model with its guide, a function or an automatic guide's class."""
 
     def register(model: Program) -> Program:
         made = guide(model) if isinstance(guide, type) else guide
-        CASES.append(Case(model.__name__, model, made, args, pathwise))
+        CASES.append(Case(model.__name__, model, made, args))
         return model
 
     return register
@@ -142,9 +141,9 @@ def scaled_guide(*_args: Any) -> None:
 @case(scaled_guide, Y)
 def scaled_guide_and_array_scale(y: Any) -> None:
     m = numpyro.sample("m", dist.Normal(0.0, 2.0))
-    with handlers.scale(scale=jnp.linspace(0.1, 2.0, len(y))):
-        with numpyro.plate("N", len(y), subsample_size=len(y)):
-            numpyro.sample("y", dist.Normal(m, 0.3), obs=y)
+    weights = jnp.linspace(0.1, 2.0, len(y))
+    with handlers.scale(scale=weights), numpyro.plate("N", len(y), subsample_size=len(y)):
+        numpyro.sample("y", dist.Normal(m, 0.3), obs=y)
 
 
 @case(lambda *_: real("m"), Y, Y > 0)
@@ -349,3 +348,84 @@ def auto_guide_list(y: Any) -> None:
 
 
 CASES.append(Case("auto_guide_list", auto_guide_list, _listed(auto_guide_list), (Y,)))
+
+
+@case(autoguide.AutoIAFNormal, Y)
+def auto_iaf_normal(y: Any) -> None:
+    _two(y)
+
+
+@case(autoguide.AutoBNAFNormal, Y)
+def auto_bnaf_normal(y: Any) -> None:
+    _two(y)
+
+
+@case(autoguide.AutoDiagonalNormal, LABELS)
+def auto_diagonal_normal_on_an_interval(y: Any) -> None:
+    p = numpyro.sample("p", dist.Beta(2.0, 3.0))
+    with numpyro.plate("N", len(y)):
+        numpyro.sample("y", dist.Bernoulli(p), obs=y)
+
+
+def _network(x: Any) -> Any:
+    """A dense layer of two units, as Flax's linen has them."""
+    from flax import linen
+
+    return linen.Dense(2), x.shape[1:]
+
+
+def _fits(x: Any, y: Any, net: Any) -> None:
+    hidden = jnp.tanh(net(x))
+    w = numpyro.sample("w", dist.Normal(jnp.zeros(2), 1.0).to_event(1))
+    numpyro.sample("y", dist.Normal(hidden @ w, 0.3).to_event(1), obs=y)
+
+
+@case(lambda *_: real("w", 2), X, Y)
+def flax_network(x: Any, y: Any) -> None:
+    layer, shape = _network(x)
+    _fits(x, y, module.flax_module("net", layer, input_shape=shape))
+
+
+@case(autoguide.AutoNormal, X, Y)
+def random_flax_network(x: Any, y: Any) -> None:
+    layer, shape = _network(x)
+    prior = {"kernel": dist.Normal(0.0, 1.0)}
+    _fits(x, y, module.random_flax_module("net", layer, prior, input_shape=shape))
+
+
+def _nnx_layer() -> Any:
+    from flax import nnx
+
+    return nnx.Linear(3, 2, rngs=nnx.Rngs(0))
+
+
+@case(lambda *_: real("w", 2), X, Y)
+def nnx_network(x: Any, y: Any) -> None:
+    _fits(x, y, module.nnx_module("net", _nnx_layer()))
+
+
+@case(autoguide.AutoNormal, X, Y)
+def random_nnx_network(x: Any, y: Any) -> None:
+    _fits(x, y, module.random_nnx_module("net", _nnx_layer(), dist.Normal(0.0, 1.0)))
+
+
+def _equinox_layer() -> Any:
+    import equinox
+    import jax
+
+    return equinox.nn.Linear(3, 2, key=jax.random.key(0))
+
+
+@case(lambda *_: real("w", 2), X, Y)
+def equinox_network(x: Any, y: Any) -> None:
+    import jax
+
+    _fits(x, y, jax.vmap(module.eqx_module("net", _equinox_layer())))
+
+
+@case(autoguide.AutoNormal, X, Y)
+def random_equinox_network(x: Any, y: Any) -> None:
+    import jax
+
+    net = module.random_eqx_module("net", _equinox_layer(), dist.Normal(0.0, 1.0))
+    _fits(x, y, jax.vmap(net))

@@ -7,30 +7,34 @@ from typing import Any
 
 import jax
 import numpy as np
+import numpyro.distributions as dist
 from numpyro import handlers
 from numpyro.infer.util import compute_log_probs
+from numpyro.primitives import Messenger
 
-from relbo_ir.dialects import prob
+from relbo_ir.lowering.numpyro_protocol import leaf_name
 from relbo_ir.objective import Objective
 
 
-def drawn_sites(objective: Objective) -> set[str]:
-    """The names of the choices and of the plates with a minibatch."""
-    names: set[str] = set()
-    for op in objective.ir(2).walk():
-        if isinstance(op, prob.SampleOp):
-            names.add(op.site.data)
-        elif isinstance(op, prob.SubsampleOp):
-            names.add(op.plate.string_value())
-    return names
+def parameter_trees(
+    model: Callable[..., Any], guide: Callable[..., Any], args: tuple[Any, ...]
+) -> dict[str, Any]:
+    """The parameters that are trees of arrays, by name."""
+    guide_trace = handlers.trace(handlers.seed(guide, 0)).get_trace(*args)
+    replayed = handlers.replay(handlers.seed(model, 1), guide_trace)
+    model_trace = handlers.trace(replayed).get_trace(*args)
+    values = {
+        name: site["value"]
+        for name, site in {**guide_trace, **model_trace}.items()
+        if site["type"] == "param"
+    }
+    return {n: v for n, v in values.items() if not jax.tree_util.all_leaves([v])}
 
 
-def trees(parameters: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters with those that are trees put together again; `shapes` holds the trees."""
-    from relbo_ir.lowering.numpyro_protocol import leaf_name
-
+def put_together(parameters: Mapping[str, Any], trees: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with the trees among them put together again."""
     whole = dict(parameters)
-    for name, tree in shapes.items():
+    for name, tree in trees.items():
         paths, structure = jax.tree_util.tree_flatten_with_path(tree)
         leaves = [whole.pop(leaf_name(name, path), leaf) for path, leaf in paths]
         whole[name] = jax.tree.unflatten(structure, leaves)
@@ -45,17 +49,36 @@ def numpyro_elbo(
     draws: Mapping[str, Any],
 ) -> Any:
     """NumPyro's `Trace_ELBO` of one particle whose draws are given."""
-    seeded = handlers.seed(handlers.substitute(guide, data={**params, **draws}), 0)
+    seeded = handlers.seed(_Given(guide, draws), 0)
     guide_terms, guide_trace = compute_log_probs(seeded, args, {}, dict(params))
-    seeded = handlers.seed(handlers.substitute(model, substitute_fn=_minibatch(draws)), 1)
-    replayed = handlers.replay(seeded, guide_trace)
+    replayed = handlers.replay(handlers.seed(_Given(model, draws), 1), guide_trace)
     model_terms, _ = compute_log_probs(replayed, args, {}, dict(params))
     return sum(model_terms.values()) - sum(guide_terms.values())
 
 
-def _minibatch(draws: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """Gives a plate its minibatch, where one was drawn."""
-    return lambda site: draws.get(site["name"]) if site["type"] == "plate" else None
+class _Given(Messenger):
+    """Gives choices and minibatches their values; a flow gets its base draw, as it samples."""
+
+    def __init__(self, fn: Callable[..., Any], draws: Mapping[str, Any]):
+        super().__init__(fn)
+        self.draws = draws
+
+    def process_message(self, msg: Any) -> None:
+        name, value = msg.get("name"), msg.get("value")
+        if msg["type"] == "plate" and name in self.draws:
+            msg["value"] = self.draws[name]
+        if msg["type"] != "sample" or value is not None or type(msg["fn"]) is dist.Delta:
+            return
+        base = self.draws.get(f"{name}_base")
+        if base is not None and isinstance(msg["fn"], dist.TransformedDistribution):
+            intermediates: list[Any] = []
+            for transform in msg["fn"].transforms:
+                before = base
+                base, inner = transform.call_with_intermediates(before)
+                intermediates.append([before, inner])
+            msg["value"], msg["intermediates"] = base, intermediates
+        elif name in self.draws:
+            msg["value"] = self.draws[name]
 
 
 def reference(
@@ -65,16 +88,15 @@ def reference(
     args: tuple[Any, ...],
     unconstrained: Mapping[str, Any],
     key: jax.Array,
-    shapes: Mapping[str, Any] | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """NumPyro's ELBO at our draws, and its derivative through them."""
     program = objective.variant("draws")
     data = objective.data_for(program)
-    names = drawn_sites(objective)
+    trees = parameter_trees(model, guide, args)
 
     def elbo(u: Mapping[str, Any]) -> Any:
-        draws = {k: v for k, v in program.plain(u, key, data).items() if k in names}
-        params = trees(objective.constrain(u), shapes or {})
+        draws = program.plain(u, key, data)
+        params = put_together(objective.constrain(u), trees)
         return numpyro_elbo(model, guide, args, params, draws)
 
     return jax.value_and_grad(elbo)(dict(unconstrained))
