@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import jax
@@ -277,18 +277,17 @@ class SiteTracer(Messenger):
             raise ModelError(
                 f"the observed value has shape {value.shape}, which does not broadcast against "
                 f"batch {tuple(law.batch_shape)} and event {tuple(law.event_shape)}",
-                "make the data's shape that of the site's plates and distribution",
+                "make the data's shape that of the site's plates and distribution"
+                + _indexed(plates),
                 site=name,
                 line=line,
             ) from error
-        for plate, dim, count, size in plates:
+        for plate, dim, count, _ in plates:
             if len(batch) >= -dim and batch[dim] != count:
                 raise ModelError(
                     f"the observed value has {batch[dim]} elements on the axis of plate "
-                    f'"{plate}", which has {count}'
-                    + ("" if size == count else f" of {size}, a minibatch"),
-                    "make the data and the plate one size"
-                    + ("" if size == count else ": index the data by the plate's indices"),
+                    f'"{plate}", which has {count}',
+                    "make the data and the plate one size" + _indexed(plates),
                     site=name,
                     line=line,
                 )
@@ -357,6 +356,12 @@ def _scales(scale: Any, arrays: list[Any]) -> list[Any]:
         return []
     floats = [a.dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
     return [jnp.asarray(scale, jnp.result_type(*floats) if floats else float)]
+
+
+def _indexed(plates: Sequence[tuple[str, int, int, int]]) -> str:
+    """What else may be wrong with the shape of data in a minibatch."""
+    parts = [name for name, _, count, size in plates if count != size]
+    return f'; index it by the minibatch that plate "{parts[0]}" gives' if parts else ""
 
 
 def _spoken(size: int, count: int) -> str:

@@ -98,12 +98,15 @@ def param(
     return numpyro.param(name, init, constraint=constraint)
 
 
-def plate(name: str, size: int, *, dim: int | None = None) -> Any:
+def plate(name: str, size: int, *, subsample: int | None = None, dim: int | None = None) -> Any:
     """
     A context for `size` conditionally independent copies along batch axis `dim` (negative; by
-    default the rightmost free one). Plates nest.
+    default the rightmost free one). Plates nest. Its value are the indices of the copies.
+
+    With `subsample`, these are so many distinct ones, drawn anew for every estimate and the same in
+    model and guide; what the sites in the plate add to the ELBO weighs size/subsample.
     """
-    return numpyro.plate(name, size, dim=dim)
+    return numpyro.plate(name, size, subsample_size=subsample, dim=dim)
 
 
 def deterministic(name: str, value: Any) -> Any:

@@ -697,7 +697,8 @@ def a_mutable(pp: Any) -> None:
 @refused(UnsupportedError, "a random key that is no choice", "handlers.seed", "z", ("numpyro",))
 def a_random_key(pp: Any) -> None:
     def model() -> None:
-        noise = jax.random.normal(numpyro.prng_key())
+        key: Any = numpyro.prng_key()
+        noise = jax.random.normal(key)
         pp.sample("z", dist.Normal(noise, 1.0))  # here
 
     compiled(model)

@@ -1,0 +1,259 @@
+"""Minibatches, scales and masks: unbiased, each weight once, and no part of a score."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+import relbo_ir as rb
+from helpers.externalized import externalized
+from numpyro import handlers
+from relbo_ir.dialects.errors import ModelError, PassError
+from scipy import stats
+
+Y = np.array([0.3, -1.2, 0.8, 2.0])
+
+
+@pytest.fixture(autouse=True)
+def double_precision() -> Iterator[None]:
+    """Every test here compares to 1e-9 or better."""
+    with jax.enable_x64(True):
+        yield
+
+
+def local_model(count: int | None) -> Any:
+    def model(y: Any) -> None:
+        m = rb.sample("m", dist.Normal(0.0, 1.0))
+        with rb.plate("N", 4, subsample=count) as i:
+            z = rb.sample("z", dist.Normal(m, 1.0))
+            rb.observe("y", dist.Normal(z, 0.5), y[i])
+
+    return model
+
+
+def local_guide(count: int | None) -> Any:
+    def guide(_y: Any) -> None:
+        rb.sample("m", dist.Normal(rb.param("a", 0.3), 0.7))
+        with rb.plate("N", 4, subsample=count) as i:
+            loc = rb.param("l", jnp.array([0.1, -0.4, 0.2, 0.9]))
+            rb.sample("z", dist.Normal(loc[i], 0.6))
+
+    return guide
+
+
+def test_the_mean_over_all_minibatches_is_the_whole_plate() -> None:
+    whole = externalized(rb.ELBO(local_model(None), local_guide(None)), (Y,))
+    part = externalized(rb.ELBO(local_model(2), local_guide(2)), (Y,))
+    params = {"a": 0.3, "l": jnp.array([0.1, -0.4, 0.2, 0.9])}
+    noise = np.array([0.5, -1.0, 0.2, 1.3])
+    expected = whole(params, {"m": 0.4, "z": noise})
+    batches = [np.array(b, np.int32) for b in itertools.permutations(range(4), 2)]
+    results = [part(params, {"m": 0.4, "z": noise[b], "N": b}) for b in batches]
+    for k, exact in enumerate(expected):
+        mean = np.mean([np.asarray(r[k]) for r in results], axis=0)
+        np.testing.assert_allclose(mean, exact, rtol=1e-12)
+
+
+def test_a_site_in_two_minibatches_weighs_their_product() -> None:
+    def model() -> None:
+        z = rb.sample("z", dist.Normal(0.0, 1.0), guide=dist.Normal(rb.param("a", 0.3), 1.0))
+        with rb.plate("A", 6, subsample=2, dim=-2), rb.plate("B", 10, subsample=5, dim=-1):
+            rb.observe("y", dist.Normal(z, 1.0), 1.0)
+
+    objective = rb.ELBO(model).compile()
+    addends = objective.variant("addends")
+    terms = addends.run(objective.init(0), jax.random.key(0), objective.data_for(addends))
+    draws = objective.variant("draws")
+    z = draws.run(objective.init(0), jax.random.key(0), objective.data_for(draws))["z"]
+    np.testing.assert_allclose(terms["y"], 60 * stats.norm.logpdf(1.0, z, 1.0), rtol=1e-12)
+
+
+def test_minibatches_are_uniform() -> None:
+    """A chi-square test of all ordered pairs; its false alarm rate is 1e-4, the seed is fixed."""
+
+    def model() -> None:
+        with rb.plate("N", 4, subsample=2) as i:
+            rb.deterministic("i", i)
+            rb.sample("z", dist.Normal(0.0, 1.0), guide=dist.Normal(rb.param("a", 0.0), 1.0))
+
+    objective = rb.ELBO(model).compile()
+    program = objective.variant("draws")
+    keys = jax.random.split(jax.random.key(0), 6000)
+    run = jax.vmap(program.plain, in_axes=(None, 0, None))
+    pairs = np.asarray(jax.jit(run)(objective.init(0), keys, ())["N"])
+    assert pairs.min() == 0 and pairs.max() == 3
+    assert (pairs[:, 0] != pairs[:, 1]).all()
+    counts = np.unique(pairs[:, 0] * 4 + pairs[:, 1], return_counts=True)[1]
+    assert len(counts) == 12
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_model_and_guide_share_their_minibatch() -> None:
+    def model(y: Any) -> None:
+        with rb.plate("N", 50, subsample=3) as i:
+            rb.sample("z", dist.Normal(0.0, 1.0))
+            rb.deterministic("model_indices", i)
+
+    def guide(_y: Any) -> None:
+        with rb.plate("N", 50, subsample=3) as i:
+            rb.deterministic("guide_indices", i)
+            rb.sample("z", dist.Normal(rb.param("a", 0.0), 1.0))
+
+    objective = rb.ELBO(model, guide).compile(Y)
+    program = objective.variant("draws")
+    draws = program.run(objective.init(0), jax.random.key(3), objective.data_for(program))
+    np.testing.assert_array_equal(draws["model_indices"], draws["guide_indices"])
+    np.testing.assert_array_equal(draws["model_indices"], draws["N"])
+
+
+def test_a_minibatch_that_is_given() -> None:
+    given = {"N": jnp.array([2, 0], jnp.int32)}
+    model = handlers.substitute(local_model(2), data=given)
+    guide = handlers.substitute(local_guide(2), data=given)
+    objective = rb.ELBO(model, guide).compile(Y)
+    part = externalized(rb.ELBO(local_model(2), local_guide(2)), (Y,))
+    ours = externalized(rb.ELBO(model, guide), (Y,))
+    params = objective.init(0)
+    draws = {"m": 0.4, "z": jnp.array([0.2, -0.6])}
+    for mine, theirs in zip(ours(params, draws), part(params, {**draws, **given}), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+
+
+def test_a_minibatch_that_is_given_to_one_of_two_is_refused() -> None:
+    model = handlers.substitute(local_model(2), data={"N": jnp.array([2, 0])})
+    with pytest.raises(PassError, match='minibatch of plate "N" is drawn in the guide'):
+        rb.ELBO(model, local_guide(2)).compile(Y)
+
+
+@pytest.mark.parametrize("estimator", ["estimator", "score-function"])
+def test_scores_are_of_what_is_drawn(estimator: str) -> None:
+    """
+    Masked and scaled discrete choices: the mean over all outcomes is the exact gradient. An
+    upstream that is masked, or scaled, or that is the −log q addend, gives another one.
+    """
+    keep = jnp.array([True, False, True])
+
+    def model() -> None:
+        with numpyro.plate("N", 3, subsample_size=3), handlers.scale(scale=0.7):
+            b = numpyro.sample("b", dist.Bernoulli(jnp.array([0.2, 0.5, 0.7])).mask(keep))
+        c = numpyro.sample("c", dist.Bernoulli(0.3))
+        numpyro.factor("cost", jnp.sum(b * jnp.array([1.0, -2.0, 0.5])) * (1 + c))
+
+    def guide() -> None:
+        probs = numpyro.param("p", jnp.array([0.3, 0.6, 0.8]))
+        with numpyro.plate("N", 3), handlers.scale(scale=2.5), handlers.mask(mask=keep):
+            numpyro.sample("b", dist.Bernoulli(probs))
+        with handlers.scale(scale=0.5):
+            numpyro.sample("c", dist.Bernoulli(numpyro.param("q", 0.4)))
+
+    outcomes = [np.array(o) for o in itertools.product((0.0, 1.0), repeat=4)]
+
+    def log_mass(x: Any, p: Any) -> Any:
+        return x * jnp.log(p) + (1 - x) * jnp.log1p(-p)
+
+    def drawn(p: Any, q: Any, o: Any) -> Any:
+        return jnp.exp(jnp.sum(log_mass(o[:3], p)) + log_mass(o[3], q))
+
+    def exact(p: Any, q: Any) -> Any:
+        total: Any = 0.0
+        for o in outcomes:
+            b, c = o[:3], o[3]
+            prior = 0.7 * jnp.sum(jnp.where(keep, log_mass(b, jnp.array([0.2, 0.5, 0.7])), 0))
+            entropy = -2.5 * jnp.sum(jnp.where(keep, log_mass(b, p), 0)) - 0.5 * log_mass(c, q)
+            cost = jnp.sum(b * jnp.array([1.0, -2.0, 0.5])) * (1 + c)
+            total += drawn(p, q, o) * (prior + log_mass(c, 0.3) + entropy + cost)
+        return total
+
+    p, q = jnp.array([0.3, 0.6, 0.8]), jnp.array(0.4)
+    estimate = externalized(rb.ELBO(model, guide), (), _PIPELINES[estimator])
+    sums: list[Any] = [0.0, 0.0, 0.0]
+    for o in outcomes:
+        draws = {"b": o[:3].astype(np.int32), "c": o[3].astype(np.int32)}
+        for k, part in enumerate(estimate({"p": p, "q": q}, draws)):
+            sums[k] += drawn(p, q, o) * part
+    value, (dp, dq) = jax.value_and_grad(exact, argnums=(0, 1))(p, q)
+    np.testing.assert_allclose(sums[0], value, rtol=1e-12)
+    np.testing.assert_allclose(sums[1], dp, rtol=1e-10)
+    np.testing.assert_allclose(sums[2], dq, rtol=1e-10)
+
+
+_PIPELINES = {
+    "estimator": ("estimator",),
+    "score-function": ("objective", "relbo-score-function"),
+}
+
+
+def test_a_masked_choice_is_drawn_all_the_same() -> None:
+    def model() -> None:
+        with rb.plate("N", 2):
+            law = dist.Normal(0.0, 1.0).mask(jnp.array([True, False]))
+            rb.sample("z", law, guide=dist.Normal(rb.param("a", 5.0), 0.1).mask(False))
+
+    objective = rb.ELBO(model).compile()
+    program = objective.variant("draws")
+    z = program.run(objective.init(0), jax.random.key(0), objective.data_for(program))["z"]
+    np.testing.assert_allclose(z, 5.0, atol=0.5)
+    value, gradient = objective.value_and_grad(objective.init(0), jax.random.key(0))
+    np.testing.assert_allclose(value, stats.norm.logpdf(z[0]), rtol=1e-12)
+    np.testing.assert_allclose(gradient["a"], -z[0], rtol=1e-12)
+
+
+def test_a_masked_observation_may_lie_outside_of_the_support() -> None:
+    """Neither the value nor the derivative is NaN, as with NumPyro."""
+
+    def model(y: Any) -> None:
+        s = rb.sample("s", dist.HalfNormal(1.0), guide=dist.LogNormal(rb.param("a", 0.1), 0.2))
+        with rb.plate("N", 3), handlers.mask(mask=jnp.array([True, False, True])):
+            rb.observe("y", dist.Gamma(s, 1.0), y)
+
+    good = rb.ELBO(model).compile(np.array([0.4, 1.0, 0.7]))
+    bad = rb.ELBO(model).compile(np.array([0.4, -3.0, 0.7]))
+    mine = bad.value_and_grad(bad.init(0), jax.random.key(0))
+    theirs = good.value_and_grad(good.init(0), jax.random.key(0))
+    np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-12)
+    np.testing.assert_allclose(mine[1]["a"], theirs[1]["a"], rtol=1e-12)
+
+
+def test_a_subsample_larger_than_its_plate_is_refused() -> None:
+    def model() -> None:
+        with rb.plate("N", 3, subsample=4):
+            rb.sample("z", dist.Normal(0.0, 1.0))
+
+    with pytest.raises(ModelError, match="of size 3 has a subsample of 4"):
+        rb.ELBO(model).compile()
+
+
+def test_a_whole_batch_of_data_in_a_minibatch_is_refused() -> None:
+    def model(y: Any) -> None:
+        with rb.plate("N", 4, subsample=2):
+            rb.observe("y", dist.Normal(0.0, 1.0), y)
+
+    with pytest.raises(ModelError, match="does not broadcast") as caught:
+        rb.ELBO(model).compile(Y)
+    assert 'index it by the minibatch that plate "N" gives' in caught.value.remedy
+
+
+def test_a_site_and_a_minibatch_of_one_name_are_refused() -> None:
+    def model() -> None:
+        with rb.plate("z", 4, subsample=2) as i:
+            rb.deterministic("i", i)
+            rb.sample("z", dist.Normal(0.0, 1.0), guide=dist.Normal(rb.param("a", 0.0), 1.0))
+
+    with pytest.raises(PassError, match="'z'.*have one hash"):
+        rb.ELBO(model).compile()
+
+
+def test_a_plate_that_is_hidden_with_its_minibatch_is_refused() -> None:
+    def model() -> None:
+        with handlers.block(hide=["N"]), numpyro.plate("N", 4, subsample_size=2):
+            numpyro.sample("z", dist.Normal(0.0, 1.0))
+
+    with pytest.raises(rb.UnsupportedError, match="handlers.block hides"):
+        rb.ELBO(model, lambda: None).compile()
