@@ -178,7 +178,8 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
         case "opaque":
             return importer.insert(_opaque_op(spec, mine, importer)).results[0]
         case "delta":
-            return importer.insert(dist.DeltaOp(*mine, spec.static[0])).results[0]
+            point, density = mine
+            return importer.insert(dist.DeltaOp(point, density, spec.static[0])).results[0]
         case "improper":
             support, shape, dtype, event_rank = spec.static
             law = LawType(TensorType(element_type(jnp.dtype(dtype)), shape), event_rank)
@@ -193,7 +194,7 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
         case "expand":
             op = dist.ExpandOp(base, spec.static[0])
         case "mask":
-            op = dist.MaskOp(base, *mine)
+            op = dist.MaskOp(base, mine[0])
         case _:
             op = dist.TransformedOp(base, spec.static[0], mine)
     return importer.insert(op).results[0]

@@ -20,7 +20,7 @@ def split_transformed(law: Any, site: str) -> tuple[Any, list[Any]] | None:
     if type(law) in (nd.MultivariateNormal, nd.LowRankMultivariateNormal):
         if describe(law, site)[0].kind != "opaque":
             return None
-        factor = (
+        factor: Any = (
             law.scale_tril
             if isinstance(law, nd.MultivariateNormal)
             else jnp.linalg.cholesky(law.covariance_matrix)

@@ -19,6 +19,7 @@ from relbo_ir.lowering.autoguides import is_prepared
 from relbo_ir.lowering.executable import Executable, executable, find_function
 from relbo_ir.lowering.numpyro_protocol import leaf_name
 from relbo_ir.lowering.trace import Call, split_call, trace_elbo
+from relbo_ir.lowering.types import struct
 from relbo_ir.objective import as_key
 from relbo_ir.pipelines import Pipeline, resolve, run, without_cycle_collection
 
@@ -108,7 +109,8 @@ class _Program:
     """A compiled estimator in constrained parameters."""
 
     code: Executable
-    parameters: tuple[str, ...]
+    parameters: dict[str, Any]
+    """The types of the parameters, by name."""
     constants: dict[tuple[str, int], Any]
     surrogate: Callable[..., Any]
 
@@ -129,7 +131,8 @@ class _Program:
             for role in self.code.data_roles
             if isinstance(role, (prob.DataAttr, prob.ClosureAttr))
         )
-        return self.surrogate({name: given[name] for name in self.parameters}, key, data)
+        params = {name: _fitted(name, given[name], s) for name, s in self.parameters.items()}
+        return self.surrogate(params, key, data)
 
 
 def _compiled(model: Any, guide: Any, call: Call, pipeline: Pipeline, particles: int) -> _Program:
@@ -138,10 +141,25 @@ def _compiled(model: Any, guide: Any, call: Call, pipeline: Pipeline, particles:
         # SVI unconstrains the parameters itself.
         run(module, [p for p in resolve(pipeline, particles) if p.name != _UNCONSTRAIN])
         code = executable(module)
-    roles = find_function(module, "elbo").roles
-    parameters = tuple(r.parameter.data for r in roles if isinstance(r, prob.ParameterAttr))
+    arguments = find_function(module, "elbo").arguments(prob.ParameterAttr)
+    parameters = {
+        role.parameter.data: struct(argument.type)
+        for argument, role in arguments
+        if isinstance(role, prob.ParameterAttr)
+    }
     constants = {(t.function, k): value for t in traced for k, value in enumerate(t.constants)}
     return _Program(code, parameters, constants, _differentiable(code))
+
+
+def _fitted(name: str, value: Any, expected: Any) -> Any:
+    """A parameter in the precision of the program; ModelError where it has another shape."""
+    if jnp.shape(value) != expected.shape:
+        raise ModelError(
+            f'parameter "{name}" has shape {jnp.shape(value)}, the model declares {expected.shape}',
+            "pass the parameters that SVI.init and SVI.get_params give",
+            site=name,
+        )
+    return jnp.asarray(value, expected.dtype)
 
 
 def _flat(param_map: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,12 +22,12 @@ def double_precision() -> Iterator[None]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_value_and_gradient_are_numpyros(case: Case) -> None:
-    objective = rb.ELBO(case.model, case.guide).compile(*case.args)
-    params = objective.init(3)
-    params = {name: value + 0.1 for name, value in params.items()}
-    key = jax.random.key(5)
     guide = case.guide
-    if is_auto_guide(guide):
+    if is_auto_guide(guide):  # once: it runs the model and searches for a start
         guide = prepare_auto_guide(guide, jax.random.key(0), case.args, {})
+    objective = rb.ELBO(case.model, guide).compile(*case.args)
+    params = {name: value + 0.1 for name, value in objective.init(3).items()}
+    key = jax.random.key(5)
     theirs = reference(objective, case.model, guide, case.args, params, key)
+    # Not jitted: compiling takes longer than running.
     assert_equal(objective.step_function(params, key, objective.data), theirs)

@@ -88,7 +88,8 @@ def subsample_statement(x: Any, y: Any) -> None:
     w = numpyro.sample("w", dist.Normal(jnp.zeros(3), 1.0).to_event(1))
     s = numpyro.sample("s", dist.HalfNormal(1.0))
     with numpyro.plate("N", len(y), subsample_size=5):
-        batch_x, batch_y = numpyro.subsample(x, event_dim=1), numpyro.subsample(y, event_dim=0)
+        batch_x: Any = numpyro.subsample(x, event_dim=1)
+        batch_y: Any = numpyro.subsample(y, event_dim=0)
         numpyro.sample("y", dist.Normal(batch_x @ w, s), obs=batch_y)
 
 
@@ -211,7 +212,7 @@ def improper_priors(y: Any) -> None:
 def _hierarchy(y: Any) -> None:
     m = numpyro.sample("m", dist.Normal(0.0, 2.0))
     with numpyro.plate("groups", 4):
-        z = numpyro.sample("z", dist.Normal(m, 0.7))
+        z: Any = numpyro.sample("z", dist.Normal(m, 0.7))
     with numpyro.plate("N", len(y)):
         numpyro.sample("y", dist.Normal(z[GROUPS], 0.3), obs=y)
 
