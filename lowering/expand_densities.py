@@ -161,15 +161,12 @@ def _masked(
     mask = w.broadcast(w.expression(law.mask), batch)
     feasible = _FEASIBLE.get(support) if (support := law_support(law.result)) is not None else None
     if feasible is not None:
-        wide = w.expression(
-            w.insert(
-                lax.BroadcastInDimOp(
-                    mask.value, with_shape(mask.value.type, x.shape), range(len(batch))
-                )
-            )
-        )
+        wide = mask.value
+        if x.shape != batch:
+            type_ = with_shape(wide.type, x.shape)
+            wide = w.insert(lax.BroadcastInDimOp(wide, type_, range(len(batch))))
         inside = w.constant(x.value.type, feasible)
-        x = w.expression(w.insert(lax.SelectNOp(wide.value, [inside.value, x.value])))
+        x = w.expression(w.insert(lax.SelectNOp(wide, [inside.value, x.value])))
     density = w.broadcast(_density(w, op, law.base, x, element, guard), batch)
     nothing = w.constant(density.value.type, 0.0)
     return w.expression(w.insert(lax.SelectNOp(mask.value, [nothing.value, density.value])))

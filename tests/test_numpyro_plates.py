@@ -12,11 +12,12 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
-import relbo_ir as rb
 from helpers.externalized import externalized
 from numpyro import handlers
-from relbo_ir.dialects.errors import ModelError, PassError
 from scipy import stats
+
+import relbo_ir as rb
+from relbo_ir.dialects.errors import ModelError, PassError
 
 Y = np.array([0.3, -1.2, 0.8, 2.0])
 
@@ -246,7 +247,7 @@ def test_a_site_and_a_minibatch_of_one_name_are_refused() -> None:
             rb.deterministic("i", i)
             rb.sample("z", dist.Normal(0.0, 1.0), guide=dist.Normal(rb.param("a", 0.0), 1.0))
 
-    with pytest.raises(PassError, match="'z'.*have one hash"):
+    with pytest.raises(PassError, match=r"'z'.*have one hash"):
         rb.ELBO(model).compile()
 
 
@@ -255,5 +256,5 @@ def test_a_plate_that_is_hidden_with_its_minibatch_is_refused() -> None:
         with handlers.block(hide=["N"]), numpyro.plate("N", 4, subsample_size=2):
             numpyro.sample("z", dist.Normal(0.0, 1.0))
 
-    with pytest.raises(rb.UnsupportedError, match="handlers.block hides"):
+    with pytest.raises(rb.UnsupportedError, match=r"handlers\.block hides"):
         rb.ELBO(model, lambda: None).compile()

@@ -12,14 +12,15 @@ import numpyro
 import numpyro.distributions as dist
 import optax
 import pytest
-import relbo_ir as rb
-import relbo_ir.numpyro
 from helpers.numpyro_models import CASES, Case
 from numpyro.distributions import constraints
 from numpyro.infer import SVI, Predictive, Trace_ELBO, autoguide
+from scipy import stats
+
+import relbo_ir as rb
+import relbo_ir.numpyro
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.lowering.numpyro_protocol import leaf_name
-from scipy import stats
 
 Y = np.array([0.3, -1.2, 0.8, 2.0])
 
@@ -63,7 +64,6 @@ def by_leaf(params: dict[str, Any]) -> dict[str, Any]:
 CHOSEN = [
     "subsampled_regression",
     "masked_choices",
-    "parameters_of_the_model",
     "auto_normal_of_subsampled_choices",
     "random_flax_network",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
+
 from relbo_ir import ELBO
 from relbo_ir.dialects import prob
 from relbo_ir.lowering.executable import find_function

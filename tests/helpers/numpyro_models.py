@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -41,7 +42,7 @@ def case(guide: Any, *args: Any) -> Callable[[Program], Program]:
     """Registers a model with its guide, a function or an automatic guide's class."""
 
     def register(model: Program) -> Program:
-        made = guide(model) if isinstance(guide, type) else guide
+        made = guide(model) if isinstance(guide, (type, partial)) else guide
         CASES.append(Case(model.__name__, model, made, args))
         return model
 
@@ -351,12 +352,12 @@ def auto_guide_list(y: Any) -> None:
 CASES.append(Case("auto_guide_list", auto_guide_list, _listed(auto_guide_list), (Y,)))
 
 
-@case(autoguide.AutoIAFNormal, Y)
+@case(partial(autoguide.AutoIAFNormal, num_flows=2, hidden_dims=[2]), Y)
 def auto_iaf_normal(y: Any) -> None:
     _two(y)
 
 
-@case(autoguide.AutoBNAFNormal, Y)
+@case(partial(autoguide.AutoBNAFNormal, hidden_factors=[2]), Y)
 def auto_bnaf_normal(y: Any) -> None:
     _two(y)
 

@@ -92,7 +92,8 @@ def reference(
     """NumPyro's ELBO at our draws, and its derivative through them."""
     program = objective.variant("draws")
     data = objective.data_for(program)
-    trees = parameter_trees(model, guide, args)
+    has_trees = any("$params/" in name for name in unconstrained)
+    trees = parameter_trees(model, guide, args) if has_trees else {}
 
     def elbo(u: Mapping[str, Any]) -> Any:
         draws = program.plain(u, key, data)

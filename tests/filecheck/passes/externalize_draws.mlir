@@ -79,3 +79,27 @@ prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #pro
 // CHECK:      its pathwise draw is not a function of noise without parameters
 // CHECK-NEXT:   remedy: treat it by the score function in this pipeline
 // CHECK-NEXT:   at: site "z"
+
+// -----
+
+// The indices of a minibatch become an argument.
+prob.func @elbo() -> (tensor<f32>) {
+  prob.plate @N {size = 6 : i64, subsample = 2 : i64}
+  %e = prob.expectation {
+    %i = prob.subsample @N : tensor<2xi32>
+    %f = lax.convert %i : (tensor<2xi32>) -> tensor<2xf32>
+    prob.yield "f" %f : tensor<2xf32>
+  } : tensor<f32>
+  prob.return %e : tensor<f32>
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   prob.func @elbo(%i: tensor<2xi32> {prob.role = #prob.draw<#prob.name"N">}) -> tensor<f32> {
+// CHECK-NEXT:     prob.plate @N {size = 6 : i64, subsample = 2 : i64}
+// CHECK-NEXT:     %e = prob.expectation {
+// CHECK-NEXT:       %f = lax.convert %i : (tensor<2xi32>) -> tensor<2xf32>
+// CHECK-NEXT:       prob.yield "f" %f : tensor<2xf32>
+// CHECK-NEXT:     } : tensor<f32>
+// CHECK-NEXT:     prob.return %e : tensor<f32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }

@@ -120,3 +120,22 @@ prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #pro
 // CHECK:      the choice has no estimator yet (it is exact)
 // CHECK-NEXT:   remedy: run relbo-score-function or relbo-pathwise on it first
 // CHECK-NEXT:   at: site "z"
+
+// -----
+
+// A plate's minibatch comes from the plate's key.
+prob.func @draws() -> (tensor<2xi32>) {
+  prob.plate @N {size = 6 : i64, subsample = 2 : i64}
+  %i = prob.subsample @N : tensor<2xi32>
+  prob.return %i : tensor<2xi32>
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   prob.func @draws(%0: !rng.key {prob.role = #prob.seed}) -> tensor<2xi32> {
+// CHECK-NEXT:     prob.plate @N {size = 6 : i64, subsample = 2 : i64}
+// CHECK-NEXT:     %1 = rng.site_keys %0 {sites = [#prob.name"N"]} : tensor<1x!rng.key>
+// CHECK-NEXT:     %2 = rng.subsample %1 {size = 6 : i64} : tensor<1x!rng.key> -> tensor<1x2xi32>
+// CHECK-NEXT:     %i = lax.reshape %2 : (tensor<1x2xi32>) -> tensor<2xi32>
+// CHECK-NEXT:     prob.return %i : tensor<2xi32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }
