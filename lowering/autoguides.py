@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -49,9 +50,14 @@ def prepare_auto_guide(guide: Any, key: jax.Array, args: Any, kwargs: Mapping[st
     """
     fresh = _copy(guide)
     try:
-        with handlers.seed(rng_seed=key), handlers.block():
+        with (
+            warnings.catch_warnings(),
+            handlers.seed(rng_seed=key),
+            handlers.block(),
+        ):
+            warnings.filterwarnings("error", ".*enumerate the discrete latent", FutureWarning)
             fresh(*args, **kwargs)
-    except NotImplementedError as error:
+    except (NotImplementedError, FutureWarning) as error:
         raise ModelError(
             f"the model has no automatic guide: {error}",
             "write a guide; automatic ones are for continuous choices",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import jax
@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as nd
 from jax.core import Tracer
-from numpyro import handlers
 from numpyro.distributions.distribution import validation_enabled
 from numpyro.primitives import (
     _PYRO_STACK,  # pyright: ignore[reportPrivateUsage]  # there is no public way to ask
@@ -23,6 +22,19 @@ from relbo_ir.dialects.rng import stable_hash
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import constraint_attr
 from relbo_ir.lowering.laws import LawSpec, describe, mask_of
+from relbo_ir.lowering.site_values import (
+    as_floats,
+    check_observed,
+    check_size,
+    draw_dtype,
+    index_hint,
+    initial_value,
+    leaf_name,
+    log_factor,
+    placed,
+    scale_arrays,
+    spoken_size,
+)
 from relbo_ir.lowering.transformed_choices import split_transformed, transformed_point
 
 CONCRETIZATION = (
@@ -95,9 +107,9 @@ class SiteTracer(Messenger):
     def _plate(self, msg: Any) -> None:
         name, line = msg["name"], sites.user_line()
         size, subsample = msg["args"]
-        _check_size(f'plate "{name}"', size, line)
+        check_size(f'plate "{name}"', size, line)
         count = size if subsample is None else subsample
-        _check_size(f'the subsample of plate "{name}"', count, line)
+        check_size(f'the subsample of plate "{name}"', count, line)
         given = msg["value"]
         count = count if given is None else given.shape[0]
         if count > size:
@@ -109,7 +121,7 @@ class SiteTracer(Messenger):
         known = self.plates.setdefault(name, (size, count))
         if known != (size, count):
             raise ModelError(
-                f'plate "{name}" has size {_spoken(*known)} and size {_spoken(size, count)}',
+                f'plate "{name}" has size {spoken_size(*known)} and size {spoken_size(size, count)}',
                 "give each plate one size, or each size its own name",
                 line=line,
             )
@@ -175,7 +187,7 @@ class SiteTracer(Messenger):
         shape = msg["kwargs"].get("sample_shape") or ()
         if shape:
             law = law.expand(tuple(shape) + tuple(law.batch_shape))
-        factor = _factor(law)
+        factor = log_factor(law)
         if factor is not None:
             weight = math.prod(size / count for _, _, count, size in plates)
             factor = factor if scale is None else scale * factor
@@ -183,7 +195,7 @@ class SiteTracer(Messenger):
             return
         if self.is_guide and msg["value"] is None:
             law = self._base_choice(msg, law)
-        spec, arrays = _placed(lambda: describe(law, name), name, line)
+        spec, arrays = placed(lambda: describe(law, name), name, line)
         if msg["value"] is not None:
             # Observed, or fixed by a handler (substitute): its log density counts all the same.
             self._observe(msg, law, spec, arrays, scale, plates)
@@ -195,11 +207,11 @@ class SiteTracer(Messenger):
             guide_spec, extra = self._in_place(guide, law, name, line)
             arrays = [*arrays, *extra]
         out = jax.ShapeDtypeStruct(
-            (*law.batch_shape, *law.event_shape), _draw_dtype(law, spec, arrays)
+            (*law.batch_shape, *law.event_shape), draw_dtype(law, spec, arrays)
         )
         msg["value"] = sites.SAMPLE.bind(
             *arrays,
-            *_scales(scale, arrays),
+            *scale_arrays(scale, arrays),
             name=name,
             line=line,
             prior=spec,
@@ -259,14 +271,14 @@ class SiteTracer(Messenger):
                 site=name,
                 line=line,
             )
-        return _placed(lambda: describe(guide, name), name, line)
+        return placed(lambda: describe(guide, name), name, line)
 
     def _observe(
         self, msg: Any, law: Any, spec: LawSpec, arrays: list[Any], scale: Any, plates: Any
     ) -> None:
         name = msg["name"]
         line = self.lines[name]
-        _check_observed(msg["value"], name, line)
+        check_observed(msg["value"], name, line)
         value = jnp.asarray(msg["value"])
         event = len(law.event_shape)
         given = value.shape[: value.ndim - event]
@@ -278,7 +290,7 @@ class SiteTracer(Messenger):
                 f"the observed value has shape {value.shape}, which does not broadcast against "
                 f"batch {tuple(law.batch_shape)} and event {tuple(law.event_shape)}",
                 "make the data's shape that of the site's plates and distribution"
-                + _indexed(plates),
+                + index_hint(plates),
                 site=name,
                 line=line,
             ) from error
@@ -287,7 +299,7 @@ class SiteTracer(Messenger):
                 raise ModelError(
                     f"the observed value has {batch[dim]} elements on the axis of plate "
                     f'"{plate}", which has {count}',
-                    "make the data and the plate one size" + _indexed(plates),
+                    "make the data and the plate one size" + index_hint(plates),
                     site=name,
                     line=line,
                 )
@@ -296,7 +308,7 @@ class SiteTracer(Messenger):
         sites.OBSERVE.bind(
             *arrays,
             value,
-            *_scales(scale, arrays),
+            *scale_arrays(scale, arrays),
             name=name,
             line=line,
             law=spec,
@@ -315,18 +327,18 @@ class SiteTracer(Messenger):
             self._asked.add(name)
             return
         else:
-            init = _initial(msg, jax.random.fold_in(self.key, stable_hash(name)))
+            init = initial_value(msg, jax.random.fold_in(self.key, stable_hash(name)))
         declared = msg["kwargs"].get("constraint", nd.constraints.real)
         if jax.tree_util.all_leaves([init]):
             line = self._register(msg)
-            constraint = _placed(lambda: constraint_attr(declared, name), name, line)
+            constraint = placed(lambda: constraint_attr(declared, name), name, line)
             msg["value"] = self._declare(name, init, constraint)
         else:
             msg["value"] = self._trees[name] = self._declare_tree(msg, init, declared)
 
     def _declare(self, name: str, init: Any, constraint: Any, part: bool = False) -> Any:
         return sites.PARAM.bind(
-            _floats(init), name=name, line=self.lines[name], constraint=constraint, part=part
+            as_floats(init), name=name, line=self.lines[name], constraint=constraint, part=part
         )
 
     def _declare_tree(self, msg: Any, init: Any, declared: Any) -> Any:
@@ -343,114 +355,6 @@ class SiteTracer(Messenger):
         if name in self._asked:
             self.modules[name] = jax.tree.unflatten(tree, names)
         return jax.tree.unflatten(tree, leaves)
-
-
-def leaf_name(name: str, path: Any) -> str:
-    """The name of one array of a parameter that is a tree: `net$params/Dense_0/kernel`."""
-    return f"{name}/{jax.tree_util.keystr(path, simple=True, separator='/')}"
-
-
-def _scales(scale: Any, arrays: list[Any]) -> list[Any]:
-    """The scale as an array of the law's precision, if there is one."""
-    if scale is None:
-        return []
-    floats = [a.dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
-    return [jnp.asarray(scale, jnp.result_type(*floats) if floats else float)]
-
-
-def _indexed(plates: Sequence[tuple[str, int, int, int]]) -> str:
-    """What else may be wrong with the shape of data in a minibatch."""
-    parts = [name for name, _, count, size in plates if count != size]
-    return f'; index it by the minibatch that plate "{parts[0]}" gives' if parts else ""
-
-
-def _spoken(size: int, count: int) -> str:
-    return str(size) if count == size else f"{size} (subsample {count})"
-
-
-def _check_size(what: str, size: Any, line: str) -> None:
-    if not isinstance(size, (int, np.integer)) or size < 1:
-        raise ModelError(
-            f"{what} has size {size}", "give its size as a Python integer of 1 or more", line=line
-        )
-
-
-def _placed(make: Callable[[], _Made], site: str, line: str) -> _Made:
-    """What `make` gives; its errors get the site and the line."""
-    try:
-        return make()
-    except (UnsupportedError, ModelError) as error:
-        raise type(error)(error.cause, error.remedy, site=site, line=line) from error
-
-
-def _check_observed(value: Any, site: str, line: str) -> None:
-    """Refuses NaN in an observation that is no argument of the model."""
-    if isinstance(value, Tracer):
-        return
-    array = np.asarray(value)
-    if np.issubdtype(array.dtype, np.floating) and np.isnan(array).any():
-        raise ModelError(
-            f"the observed value has {int(np.isnan(array).sum())} NaN",
-            "remove or impute the missing values, or put any number of the support in their place "
-            "and pass obs_mask",
-            site=site,
-            line=line,
-        )
-
-
-def _initial(msg: Any, key: jax.Array) -> Any:
-    if msg["value"] is not None:
-        value = msg["value"]  # from a handler (substitute)
-    elif msg["args"]:
-        value = msg["args"][0]
-    else:
-        with handlers.seed(rng_seed=key), handlers.block():
-            value = msg["fn"]()
-    if value is None:
-        raise ModelError(
-            "the parameter has no initial value",
-            "give numbers, or a function of a random key",
-            site=msg["name"],
-            line=sites.user_line(),
-        )
-    return value
-
-
-def _floats(value: Any) -> jax.Array:
-    dtype = jnp.result_type(value)
-    return jnp.asarray(value, dtype if jnp.issubdtype(dtype, jnp.floating) else float)
-
-
-def _factor(law: Any) -> Any:
-    """The log factor that a law stands for, at its batch shape; None for a law that is one."""
-    match law:
-        case nd.Unit():
-            return jnp.broadcast_to(jnp.asarray(law.log_factor), law.batch_shape)
-        case nd.ExpandedDistribution():
-            inner = _factor(law.base_dist)
-            return None if inner is None else jnp.broadcast_to(inner, law.batch_shape)
-        case nd.Independent():
-            inner = _factor(law.base_dist)
-            axes = tuple(range(-law.reinterpreted_batch_ndims, 0))
-            return None if inner is None else jnp.sum(inner, axes)
-        case nd.MaskedDistribution():
-            inner = _factor(law.base_dist)
-            return None if inner is None else jnp.where(mask_of(law), inner, 0.0)
-        case _:
-            return None
-
-
-def _draw_dtype(law: Any, spec: LawSpec, arrays: list[Any]) -> Any:
-    while spec.base is not None:
-        spec = spec.base
-    if spec.kind == "opaque":
-        return jnp.dtype(spec.static[2])
-    if spec.kind == "delta":
-        return arrays[0].dtype
-    if law.is_discrete:
-        return jnp.int32
-    floats = [a.dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
-    return jnp.result_type(*floats) if floats else jnp.result_type(float)
 
 
 def run_under(tracer: SiteTracer, function: Callable[..., Any], args: Any, kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.errors import ModelError, UnsupportedError
+from relbo_ir.dialects.errors import ModelError
 from relbo_ir.dialects.location import source_location
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.flatten_sites import flatten_sites
@@ -24,6 +24,12 @@ from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import Handler, Importer
 from relbo_ir.lowering.laws import build_law
 from relbo_ir.lowering.numpyro_protocol import CONCRETIZATION, SiteTracer, run_under
+from relbo_ir.lowering.traced_equations import (
+    check_complete,
+    initial_values,
+    without_inits,
+    without_unused_parts,
+)
 from relbo_ir.lowering.types import ir_type
 
 # A function that the user jits is cached with the sites, plates and lines of its first trace: under
@@ -110,20 +116,20 @@ def trace_function(
     _check_arguments(name, function, call)
     closed, modules = _sites_of(name, function, call)
     if modules:
-        initial = _initial_values(closed)
+        initial = initial_values(closed)
 
         def start(key: Any, leaves: Sequence[Any]) -> dict[str, Any]:
             values = initial(key, leaves)
             return {n: jax.tree.map(values.__getitem__, tree) for n, tree in modules.items()}
 
         closed, _ = _sites_of(name, function, call, start)
-    closed = _without_unused_parts(closed)
+    closed = without_unused_parts(closed)
     block, roles = Block(), list[Attribute]()
     writer = _Writer(block, roles, name, functions)
     writer.import_all(closed, call)
     op = prob.FuncOp(name, Region(block), roles)
     functions.module.body.block.add_op(op)
-    return Traced(name, list(closed.consts), _initial_values(closed), writer.parameters)
+    return Traced(name, list(closed.consts), initial_values(closed), writer.parameters)
 
 
 def _sites_of(
@@ -156,22 +162,8 @@ def _sites_of(
             "decides structure as a Python value, not as an array",
             line=sites.origin_of(error).line,
         ) from error
-    _check_complete(closed, lines)
+    check_complete(closed, lines)
     return closed, modules
-
-
-def _without_unused_parts(closed: core.ClosedJaxpr) -> core.ClosedJaxpr:
-    """
-    The equations without the parameters of a module that nothing reads: a module with priors
-    (`random_flax_module`) draws these instead.
-    """
-    read = {v for e in closed.jaxpr.eqns for v in e.invars if isinstance(v, core.Var)}
-    kept = [
-        e
-        for e in closed.jaxpr.eqns
-        if e.primitive is not sites.PARAM or not e.params["part"] or e.outvars[0] in read
-    ]
-    return core.ClosedJaxpr(closed.jaxpr.replace(eqns=kept), closed.consts)
 
 
 def _check_arguments(name: str, function: Callable[..., Any], call: Call) -> None:
@@ -190,50 +182,6 @@ def _check_arguments(name: str, function: Callable[..., Any], call: Call) -> Non
             "pass what model and guide both take; a guide takes the model's arguments",
             line=sites.spoken_line(code.co_filename, code.co_firstlineno) if code else None,
         ) from error
-
-
-def _check_complete(closed: core.ClosedJaxpr, lines: Mapping[str, str]) -> None:
-    """Refuses a program that lacks a site that was met (`jax.eval_shape` throws equations away)."""
-    reached = {e.params["name"] for e in closed.jaxpr.eqns if e.primitive.name in sites.SITES}
-    for name, line in lines.items():
-        if name not in reached:
-            raise UnsupportedError(
-                "a choice in a function that JAX does not run (eval_shape or a callback) is not "
-                "supported",
-                "move the site out of that function",
-                site=name,
-                line=line,
-            )
-
-
-def _initial_values(
-    closed: core.ClosedJaxpr,
-) -> Callable[[jax.Array, Sequence[Any]], dict[str, Any]]:
-    """The function (key, data leaves...) → initial values: the equations that they need alone."""
-    declared = [e for e in closed.jaxpr.eqns if e.primitive is sites.PARAM]
-    names = [equation.params["name"] for equation in declared]
-    starts = [equation.invars[0] for equation in declared]
-    needed = {v for v in starts if isinstance(v, core.Var)}
-    kept: list[Any] = []
-    for equation in reversed(closed.jaxpr.eqns):
-        if not any(var in needed for var in equation.outvars):
-            continue
-        if equation.primitive is sites.SAMPLE:
-            raise ModelError(
-                "a parameter's initial value depends on a random choice",
-                "start the parameter from numbers or data",
-                site=equation.params["name"],
-                line=equation.params["line"],
-            )
-        kept.append(equation)
-        needed.update(v for v in equation.invars if isinstance(v, core.Var))
-    jaxpr = closed.jaxpr.replace(eqns=kept[::-1], outvars=starts)
-    run = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, closed.consts))
-
-    def initial(key: jax.Array, leaves: Sequence[Any]) -> dict[str, Any]:
-        return dict(zip(names, run(key, *leaves), strict=True))
-
-    return initial
 
 
 class _Writer:
@@ -270,7 +218,7 @@ class _Writer:
             self.argument(ir_type(var.aval), self._closure(k))
             for k, var in enumerate(closed.jaxpr.constvars)
         ]
-        keep = _without_inits(closed.jaxpr, key)
+        keep = without_inits(closed.jaxpr, key)
         importer.inline(keep, constants, data)
         importer.insert(prob.ReturnOp())
 
@@ -370,29 +318,6 @@ class _Writer:
 def _location(line: str) -> LocationAttr:
     filename, _, number = line.rpartition(":")
     return source_location(filename, int(number))
-
-
-def _without_inits(jaxpr: core.Jaxpr, key: Any) -> core.Jaxpr:
-    """The jaxpr without its outputs, and without what only initial values read of the key."""
-    tainted: set[Any] = {key}
-    kept: list[Any] = []
-    for equation in jaxpr.eqns:
-        if equation.primitive is sites.PARAM:
-            kept.append(equation.replace(invars=[]))
-            continue
-        if any(isinstance(v, core.Var) and v in tainted for v in equation.invars):
-            if equation.primitive.name in sites.SITES:
-                raise UnsupportedError(
-                    "the site depends on a random key that is no choice (numpyro.prng_key, or a "
-                    "choice that handlers.block hides)",
-                    "draw by a site that the guide knows, or give the key by handlers.seed",
-                    site=equation.params["name"],
-                    line=equation.params["line"],
-                )
-            tainted.update(equation.outvars)
-        else:
-            kept.append(equation)
-    return jaxpr.replace(invars=jaxpr.invars[1:], outvars=[], eqns=kept)
 
 
 def lacks_guides(module: ModuleOp) -> bool:

@@ -17,9 +17,17 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.tensors import element_of
-from relbo_ir.passes.analyses.smoothness import Order, SmoothnessOf
-from relbo_ir.passes.analyses.support import Signs, law_support
+from relbo_ir.passes.analyses.support import law_support
 from relbo_ir.passes.expressions import Writer
+from relbo_ir.passes.forming import (
+    categories,
+    check_minibatches,
+    check_points,
+    drop_unused_closures,
+    point_density,
+    spoken_size,
+    without_masks,
+)
 
 Argument = tuple[Attribute, Attribute]
 _Handler = Callable[[Operation, dict[SSAValue, SSAValue]], bool]
@@ -33,16 +41,16 @@ class FormElboPass(ModulePass):
     draws and minibatches.
 
     Lemma: the definition of the ELBO (Jordan et al. 1999). An addend of a site weighs its scale,
-    times size/subsample for every subsampled plate that it stands in: over the minibatches, which
-    are uniform, the mean of the weighted sum is the sum over the whole plate (Hoffman et al.
-    2013). A mask makes elements of an addend 0; what is drawn is drawn from the law without masks
-    and scales. A choice that the guide fixes at a point (`dist.delta`) has that value, without a
-    draw; the objective loses its log density.
+    times size/subsample of its plates: the mean over uniform minibatches is the sum over the whole
+    plate (Hoffman et al. 2013). A mask makes elements of an addend 0; draws are from the law without
+    masks. A choice that the guide fixes at a point (`dist.delta`) has that value, without a draw;
+    the objective loses its log density.
 
     Side conditions, each an error with site and line: every choice of the model has one guide, of
     the same shape; a choice that only the guide has is marked auxiliary; the guide's support lies
-    in the model's, where both are known; parameters and plates of one name agree, and a minibatch
-    is drawn in both functions or in none.
+    in the model's, where both are known; parameters and plates of one name agree, a minibatch is
+    drawn in both functions or in none; what reads a point that moves with parameters and other
+    choices is smooth in it.
 
     Options: none.
 
@@ -97,13 +105,12 @@ def _function(module: ModuleOp, elbo: prob.ElboOp, symbol: SymbolRefAttr) -> pro
 
 @dataclass(frozen=True)
 class _Choice:
-    """A choice that the guide has made."""
+    """A choice of the guide."""
 
     op: prob.SampleOp
     law: SSAValue
     """What it is drawn from; for a point, the `dist.delta`."""
     value: SSAValue
-    is_point: bool = False
 
 
 @dataclass
@@ -131,7 +138,7 @@ class _Former:
             self._key(role): value for role, value in zip(roles, inner, strict=True)
         }
         if self.guide is not None:
-            _check_minibatches(self.model, self.guide)
+            check_minibatches(self.model, self.guide)
             self._inline(self.guide, by_role, self._guide_op)
         self._inline(self.model, by_role, self._model_op)
         self._check_all_used()
@@ -144,8 +151,8 @@ class _Former:
         gradient = prob.GradientOp(operands, Region(gradient_block), scalar)
         function_block.add_ops([*self.plates.values(), gradient, prob.ReturnOp(gradient.results)])
         results = [result.type for result in gradient.results]
-        _drop_unused_closures(function_block, roles)
-        _check_points(self.block, gradient_block)
+        drop_unused_closures(function_block, roles)
+        check_points(self.block, gradient_block)
         return prob.FuncOp(self.elbo.sym_name.data, Region(function_block), roles, results)
 
     @staticmethod
@@ -200,8 +207,8 @@ class _Former:
         if (known.size, known.subsample) != (op.size, op.subsample):
             raise PassError.at(
                 op,
-                f'plate "{op.sym_name.data}" has size {_spoken(op)} in the model and '
-                f"{_spoken(known)} in the guide",
+                f'plate "{op.sym_name.data}" has size {spoken_size(op)} in the model and '
+                f"{spoken_size(known)} in the guide",
                 "give the plate one size in both, and one subsample",
             )
 
@@ -229,8 +236,8 @@ class _Former:
 
     def _named_by_model(self) -> set[str]:
         """Names of the model's deterministic values: the guide's of that name are left out."""
-        ops = self.model.body.block.ops
-        return {op.site.data for op in ops if isinstance(op, prob.DeterministicOp)}
+        named = (op for op in self.model.body.block.ops if isinstance(op, prob.DeterministicOp))
+        return {op.site.data for op in named}
 
     def _model_op(self, op: Operation, mapper: dict[SSAValue, SSAValue]) -> bool:
         match op:
@@ -256,7 +263,7 @@ class _Former:
         if isinstance(base.owner, dist.DeltaOp):
             self._point(op, base.owner, wrappers, mapper)
             return
-        drawn = self._without_masks(base, wrappers)
+        drawn = without_masks(self.block, base, wrappers)
         draw = prob.SampleOp(
             name, drawn, plates=op.plates, auxiliary=op.auxiliary is not None, how=op.how.data
         )
@@ -266,15 +273,6 @@ class _Former:
         mapper[op.value] = draw.value
         density = self._weighed(self._density(law, op.value, mapper, op), op, mapper)
         self._addend(f"{name}.entropy", self._negated(density, op))
-
-    def _without_masks(self, law: SSAValue, wrappers: Sequence[dist.Wrapper]) -> SSAValue:
-        """The law with these wrappers but masks around it: what is drawn from."""
-        if not any(isinstance(wrapper, dist.MaskOp) for wrapper in wrappers):
-            return wrappers[0].result if wrappers else law
-        for wrapper in reversed(wrappers):
-            if not isinstance(wrapper, dist.MaskOp):
-                law = self._copy(wrapper, {wrapper.base: law}).results[0]
-        return law
 
     def _point(
         self,
@@ -290,24 +288,12 @@ class _Former:
         named = prob.DeterministicOp(name, value, point=True)
         named.location = op.location
         self.block.add_op(named)
-        self.draws[name] = _Choice(op, delta.result, value, is_point=True)
+        self.draws[name] = _Choice(op, delta.result, value)
         mapper[op.value] = value
         constant = delta.log_density.owner
         if isinstance(constant, lax.ConstantOp) and constant.value.splat == 0:
             return
-        density = w.expression(delta.log_density)
-        for wrapper in reversed(wrappers):
-            density = w.broadcast(density, dist.law_of(wrapper.base).batch_shape)
-            rank = len(density.shape)
-            match wrapper:
-                case dist.MaskOp():
-                    none = w.constant(density.value.type, 0.0)
-                    masked = lax.SelectNOp(wrapper.mask, [none.value, density.value])
-                    density = w.expression(w.insert(masked))
-                case dist.IndependentOp():
-                    density = w.sum(density, range(rank - wrapper.rank.value.data, rank))
-                case dist.ExpandOp():
-                    density = w.broadcast(density, wrapper.batch)
+        density = point_density(w, delta, wrappers)
         self._addend(f"{name}.entropy", self._negated(self._weighed(density.value, op, mapper), op))
 
     def _weighed(
@@ -323,7 +309,7 @@ class _Former:
         weight = math.prod(self.plates[axis.plate.string_value()].weight for axis in axes)
         if op.scale is not None:
             scale = w.expression(mapper.get(op.scale, op.scale))
-            weighed = w.convert(scale, _element_of(density)) * weighed
+            weighed = w.convert(scale, dist.float_element(op.law)) * weighed
         return (weighed if weight == 1 else weight * weighed).value
 
     def _replay(self, op: prob.SampleOp, mapper: dict[SSAValue, SSAValue]) -> None:
@@ -357,7 +343,7 @@ class _Former:
                 f"the guide's support, {guide.value}, is not inside the model's, {model.value}",
                 "choose a guide on the model's support, or transform it (exp, sigmoid)",
             )
-        if _categories(choice.law) > _categories(op.law):
+        if categories(choice.law) > categories(op.law):
             raise _error(op, "the guide has more categories than the model", "give both as many")
 
     def _check_all_used(self) -> None:
@@ -402,98 +388,6 @@ class _Former:
                 "use one precision, and at least one choice, observation or factor",
             )
         return types.pop()
-
-
-def _check_points(block: Block, parameters: Block) -> None:
-    """
-    Refuses a point that moves with parameters and choices both, where what reads it is not proved
-    smooth: no treatment of these choices would see the jumps that the parameters move.
-    """
-    points = [op for op in block.ops if isinstance(op, prob.DeterministicOp) and op.point]
-    signs, order = Signs(), Order(block)
-    for op in points:
-        if not _moves_by_both(op.value, parameters):
-            continue
-        failures = SmoothnessOf(op, signs, order).failures
-        if failures:
-            raise PassError.at(
-                op,
-                "the guide computes the choice from parameters and other choices, and what reads "
-                f"it is not proved smooth in it: it is {failures[0].reason}",
-                "draw the choice from a law with these parameters, or make the model smooth in it",
-                site=op.site.data,
-            )
-
-
-def _moves_by_both(value: SSAValue, parameters: Block) -> bool:
-    """Whether a value reads a draw and, other than through draws, a parameter."""
-    draws = moves = False
-    seen: set[SSAValue] = set()
-    waiting = [value]
-    while waiting:
-        value = waiting.pop()
-        if value in seen:
-            continue
-        seen.add(value)
-        if value.owner is parameters:
-            moves = True
-        elif isinstance(value.owner, prob.SampleOp):
-            draws = True
-        elif not isinstance(value.owner, Block):
-            waiting.extend(v for op in value.owner.walk() for v in op.operands)
-    return draws and moves
-
-
-def _element_of(value: SSAValue) -> Attribute:
-    element = element_of(value.type)
-    if element is None:
-        raise TypeError(f"{value.type} is not a tensor")
-    return element
-
-
-def _spoken(plate: prob.PlateOp) -> str:
-    size = str(plate.size.value.data)
-    return size if plate.subsample is None else f"{size} (subsample {plate.count})"
-
-
-def _check_minibatches(model: prob.FuncOp, guide: prob.FuncOp) -> None:
-    """Refuses a minibatch that one function draws and the other one is given."""
-    drawn = [
-        {
-            op.plate.string_value()
-            for op in function.body.block.ops
-            if isinstance(op, prob.SubsampleOp)
-        }
-        for function in (model, guide)
-    ]
-    declared = [
-        {op.sym_name.data: op for op in function.body.block.ops if isinstance(op, prob.PlateOp)}
-        for function in (model, guide)
-    ]
-    for name in drawn[0] ^ drawn[1]:
-        if name in declared[0] and name in declared[1]:
-            raise PassError.at(
-                declared[0][name],
-                f'the minibatch of plate "{name}" is drawn in '
-                f"{'the model' if name in drawn[0] else 'the guide'} and given in the other one",
-                "give the indices to both (handlers.substitute), or to none",
-            )
-
-
-def _categories(law: SSAValue) -> int:
-    owner = law.owner
-    if isinstance(owner, (dist.CategoricalOp, dist.CategoricalLogitsOp)):
-        return lax.shape_of(owner.operands[0])[-1]
-    if isinstance(owner, (dist.ExpandOp, dist.IndependentOp, dist.MaskOp)):
-        return _categories(owner.base)
-    return 0
-
-
-def _drop_unused_closures(block: Block, roles: list[Attribute]) -> None:
-    for index in reversed(range(len(roles))):
-        if isinstance(roles[index], prob.ClosureAttr) and not block.args[index].uses:
-            block.erase_arg(block.args[index])
-            del roles[index]
 
 
 def _error(op: prob.SampleOp | prob.ObserveOp, cause: str, remedy: str) -> PassError:

@@ -17,7 +17,7 @@ from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.lowering.autoguides import is_prepared
 from relbo_ir.lowering.executable import Executable, executable, find_function
-from relbo_ir.lowering.numpyro_protocol import leaf_name
+from relbo_ir.lowering.site_values import leaf_name
 from relbo_ir.lowering.trace import Call, split_call, trace_elbo
 from relbo_ir.lowering.types import struct
 from relbo_ir.objective import as_key

@@ -18,6 +18,7 @@ import numpy as np
 import numpyro
 import pytest
 from helpers.languages import LANGUAGES
+from numpyro import handlers
 
 import relbo_ir as rb
 from relbo_ir import distributions as dist
@@ -90,11 +91,72 @@ def guide_lacks_a_site(pp: Any) -> None:
 
 
 @refused(PassError, "the model has this choice, the guide has not", "add it to the guide", "z")
-def no_guide_at_all(pp: Any) -> None:
+def a_choice_without_a_guide_beside_one_with_it(pp: Any) -> None:
     def model() -> None:
+        rb.sample("x", dist.Normal(0.0, 1.0), guide=dist.Normal(rb.param("a", 0.0), 1.0))
         pp.sample("z", dist.Normal(0.0, 1.0))  # here
 
     rb.ELBO(model).compile()
+
+
+@refused(ModelError, "the model has no automatic guide", "write a guide")
+def no_guide_for_a_discrete_choice(pp: Any) -> None:
+    def model() -> None:
+        pp.sample("z", dist.Bernoulli(0.5))
+
+    rb.ELBO(model).compile()
+
+
+@refused(ModelError, "there is no guide named 'full'", "'mean-field', 'full-rank'")
+def an_unknown_automatic_guide(pp: Any) -> None:
+    def model() -> None:
+        pp.sample("z", dist.Normal(0.0, 1.0))
+
+    rb.ELBO(model, "full")
+
+
+@refused(PassError, "from parameters and other choices", "draw the choice from a law", "z")
+def a_point_that_moves_over_a_jump(pp: Any) -> None:
+    """Held fixed or not, the base draw's derivative would miss what the jump adds."""
+
+    def model() -> None:
+        z = pp.sample("z", dist.Normal(0.0, 1.0))
+        pp.factor("f", jnp.where(z > 0, 1.0, 0.0))
+
+    def guide() -> None:
+        e = rb.sample("e", dist.Normal(0.0, 1.0), auxiliary=True)
+        pp.sample("z", dist.Delta(pp.param("a", 0.3) + e))  # here
+
+    rb.ELBO(model, guide).compile()
+
+
+@refused(PassError, "a handler fixes the value of its choice", "fix a choice by a Delta", "z")
+def a_choice_of_the_guide_that_is_fixed(pp: Any) -> None:
+    def model() -> None:
+        pp.sample("z", dist.Normal(0.0, 1.0))
+
+    def guide() -> None:
+        pp.sample("z", dist.Normal(0.0, 1.0))  # here
+
+    rb.ELBO(model, handlers.substitute(guide, {"z": 0.3})).compile()
+
+
+@refused(UnsupportedError, "a random key that is no choice", "handlers.seed", "y", ("numpyro",))
+def a_choice_that_is_hidden(pp: Any) -> None:
+    def model() -> None:
+        with handlers.block(hide=["z"]):
+            z = pp.sample("z", dist.Normal(0.0, 1.0))
+        pp.sample("y", dist.Normal(z, 1.0), obs=1.0)  # here
+
+    rb.ELBO(model, lambda: None).compile()
+
+
+@refused(UnsupportedError, "of a parameter that is no array", "without it", "net")
+def a_constrained_tree_of_parameters(pp: Any) -> None:
+    def model() -> None:
+        pp.param("net", {"w": jnp.ones(2)}, constraint=rb.constraints.positive)  # here
+
+    compiled(model)
 
 
 @refused(PassError, "the guide has this choice, the model has not", "is_auxiliary", "extra")

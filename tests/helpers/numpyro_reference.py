@@ -12,7 +12,7 @@ from numpyro import handlers
 from numpyro.infer.util import compute_log_probs
 from numpyro.primitives import Messenger
 
-from relbo_ir.lowering.numpyro_protocol import leaf_name
+from relbo_ir.lowering.site_values import leaf_name
 from relbo_ir.objective import Objective
 
 

@@ -1,0 +1,135 @@
+"""Minibatches and points of an ELBO that is formed: their side conditions, and their addends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.ir import Attribute, Block, SSAValue
+
+from relbo_ir.dialects import dist, lax, prob
+from relbo_ir.dialects.errors import PassError
+from relbo_ir.passes.analyses.smoothness import Order, SmoothnessOf
+from relbo_ir.passes.analyses.support import Signs
+from relbo_ir.passes.expressions import Expression, Writer
+
+
+def check_minibatches(model: prob.FuncOp, guide: prob.FuncOp) -> None:
+    """Refuses a minibatch that one function draws and the other one is given."""
+    drawn = [
+        {
+            op.plate.string_value()
+            for op in function.body.block.ops
+            if isinstance(op, prob.SubsampleOp)
+        }
+        for function in (model, guide)
+    ]
+    declared = [
+        {op.sym_name.data: op for op in function.body.block.ops if isinstance(op, prob.PlateOp)}
+        for function in (model, guide)
+    ]
+    for name in drawn[0] ^ drawn[1]:
+        if name in declared[0] and name in declared[1]:
+            raise PassError.at(
+                declared[0][name],
+                f'the minibatch of plate "{name}" is drawn in '
+                f"{'the model' if name in drawn[0] else 'the guide'} and given in the other one",
+                "give the indices to both (handlers.substitute), or to none",
+            )
+
+
+def check_points(block: Block, parameters: Block) -> None:
+    """
+    Refuses a point that moves with parameters and choices both, where what reads it is not proved
+    smooth: no treatment of these choices would see the jumps that the parameters move.
+    """
+    points = [op for op in block.ops if isinstance(op, prob.DeterministicOp) and op.point]
+    signs, order = Signs(), Order(block)
+    for op in points:
+        if not _moves_by_both(op.value, parameters):
+            continue
+        failures = SmoothnessOf(op, signs, order).failures
+        if failures:
+            raise PassError.at(
+                op,
+                "the guide computes the choice from parameters and other choices, and what reads "
+                f"it is not proved smooth in it: it is {failures[0].reason}",
+                "draw the choice from a law with these parameters, or make the model smooth in it",
+                site=op.site.data,
+            )
+
+
+def _moves_by_both(value: SSAValue, parameters: Block) -> bool:
+    """Whether a value reads a draw and, other than through draws, a parameter."""
+    draws = moves = False
+    seen: set[SSAValue] = set()
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        if value.owner is parameters:
+            moves = True
+        elif isinstance(value.owner, prob.SampleOp):
+            draws = True
+        elif not isinstance(value.owner, Block):
+            waiting.extend(v for op in value.owner.walk() for v in op.operands)
+    return draws and moves
+
+
+def without_masks(block: Block, law: SSAValue, wrappers: Sequence[dist.Wrapper]) -> SSAValue:
+    """
+    What is drawn from: the law with these wrappers, from the outermost inwards, without masks. New
+    ops go to the end of the block.
+    """
+    if not any(isinstance(wrapper, dist.MaskOp) for wrapper in wrappers):
+        return wrappers[0].result if wrappers else law
+    for wrapper in reversed(wrappers):
+        if not isinstance(wrapper, dist.MaskOp):
+            copy = wrapper.clone({wrapper.base: law})
+            copy.location = wrapper.location
+            block.add_op(copy)
+            law = copy.results[0]
+    return law
+
+
+def point_density(w: Writer, delta: dist.DeltaOp, wrappers: Sequence[dist.Wrapper]) -> Expression:
+    """The log density of a wrapped point at itself; wrappers from the outermost inwards."""
+    density = w.expression(delta.log_density)
+    for wrapper in reversed(wrappers):
+        density = w.broadcast(density, dist.law_of(wrapper.base).batch_shape)
+        rank = len(density.shape)
+        match wrapper:
+            case dist.MaskOp():
+                none = w.constant(density.value.type, 0.0)
+                masked = lax.SelectNOp(wrapper.mask, [none.value, density.value])
+                density = w.expression(w.insert(masked))
+            case dist.IndependentOp():
+                density = w.sum(density, range(rank - wrapper.rank.value.data, rank))
+            case dist.ExpandOp():
+                density = w.broadcast(density, wrapper.batch)
+    return density
+
+
+def categories(law: SSAValue) -> int:
+    """How many categories a law has; 0 for one that has none."""
+    owner = law.owner
+    if isinstance(owner, (dist.CategoricalOp, dist.CategoricalLogitsOp)):
+        return lax.shape_of(owner.operands[0])[-1]
+    if isinstance(owner, (dist.ExpandOp, dist.IndependentOp, dist.MaskOp)):
+        return categories(owner.base)
+    return 0
+
+
+def drop_unused_closures(block: Block, roles: list[Attribute]) -> None:
+    """Removes the arguments of a function that are constants without a use."""
+    for index in reversed(range(len(roles))):
+        if isinstance(roles[index], prob.ClosureAttr) and not block.args[index].uses:
+            block.erase_arg(block.args[index])
+            del roles[index]
+
+
+def spoken_size(plate: prob.PlateOp) -> str:
+    """A plate's size in words."""
+    size = str(plate.size.value.data)
+    return size if plate.subsample is None else f"{size} (subsample {plate.count})"
