@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpyro.distributions import constraints
 
-    from relbo_ir import distributions
+    from relbo_ir import distributions, numpyro
     from relbo_ir.dialects.errors import ModelError, PassError, RelboError, UnsupportedError
     from relbo_ir.modeling import deterministic, factor, observe, param, plate, sample
     from relbo_ir.objective import ELBO, Objective
@@ -56,6 +56,7 @@ __all__ = [
     "distributions",
     "factor",
     "fit",
+    "numpyro",
     "observe",
     "param",
     "plate",
@@ -64,8 +65,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "distributions":
-        return import_module("relbo_ir.distributions")
+    if name in ("distributions", "numpyro"):
+        return import_module(f"relbo_ir.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'relbo_ir' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

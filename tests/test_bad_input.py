@@ -138,7 +138,7 @@ def a_choice_of_the_guide_that_is_fixed(pp: Any) -> None:
     def guide() -> None:
         pp.sample("z", dist.Normal(0.0, 1.0))  # here
 
-    rb.ELBO(model, handlers.substitute(guide, {"z": 0.3})).compile()
+    rb.ELBO(model, handlers.substitute(guide, {"z": jnp.array(0.3)})).compile()
 
 
 @refused(UnsupportedError, "a random key that is no choice", "handlers.seed", "y", ("numpyro",))

@@ -296,6 +296,49 @@ def parameters_of_the_model(y: Any) -> None:
     numpyro.sample("y", dist.Normal(m, s).expand([12]).to_event(1), obs=y)
 
 
+_KINDS: dict[str, tuple[Any, Any]] = {
+    "positive": (constraints.positive, 0.7),
+    "nonnegative": (constraints.nonnegative, 0.7),
+    "softplus_positive": (constraints.softplus_positive, 0.7),
+    "unit_interval": (constraints.unit_interval, 0.7),
+    "greater_than": (constraints.greater_than(-1.0), 0.7),
+    "less_than": (constraints.less_than(2.0), 0.7),
+    "positive_ordered": (constraints.positive_ordered_vector, np.array([0.2, 0.9])),
+    "real_vector": (constraints.real_vector, np.array([0.2, -0.9])),
+    "corr_cholesky": (constraints.corr_cholesky, np.eye(2)),
+    "corr_matrix": (constraints.corr_matrix, np.eye(2)),
+    "positive_definite": (constraints.positive_definite, np.eye(2)),
+    "scaled": (constraints.scaled_unit_lower_cholesky, np.eye(2)),
+    "zero_sum": (constraints.zero_sum(1), np.array([0.5, -0.5])),
+}
+
+
+@case(lambda *_: real("m"), Y)
+def parameters_of_every_constraint(y: Any) -> None:
+    m = numpyro.sample("m", dist.Normal(0.0, 2.0))
+    for name, (constraint, start) in _KINDS.items():
+        value: Any = numpyro.param(name, start, constraint=constraint)
+        numpyro.factor(
+            f"{name}_term", jnp.sum(jnp.cos(value + jnp.arange(value.size).reshape(value.shape)))
+        )
+    numpyro.sample("y", dist.Normal(m, 0.3).expand([12]).to_event(1), obs=y)
+
+
+def stacked_guide(*_args: Any) -> None:
+    real("m")
+    with numpyro.plate_stack("p", [4, 3]):
+        loc = numpyro.param("z_loc", jnp.zeros((4, 3)))
+        numpyro.sample("z", dist.Normal(loc, 0.5))
+
+
+@case(stacked_guide, Y.reshape(4, 3))
+def a_stack_of_plates_with_a_seed_inside(y: Any) -> None:
+    m = numpyro.sample("m", dist.Normal(0.0, 2.0))
+    with handlers.seed(rng_seed=0), numpyro.plate_stack("p", [4, 3]):
+        z = numpyro.sample("z", dist.Normal(m, 1.0))
+        numpyro.sample("y", dist.Normal(z, 0.3), obs=y)
+
+
 def _two(y: Any) -> None:
     m = numpyro.sample("m", dist.Normal(0.0, 2.0))
     s = numpyro.sample("s", dist.HalfNormal(1.0))
@@ -399,6 +442,13 @@ def _nnx_layer() -> Any:
     from flax import nnx
 
     return nnx.Linear(3, 2, rngs=nnx.Rngs(0))
+
+
+@case(lambda *_: real("w", 2), X, Y)
+def stax_network(x: Any, y: Any) -> None:
+    from jax.example_libraries import stax
+
+    _fits(x, y, numpyro.module("net", stax.Dense(2), input_shape=x.shape[1:]))
 
 
 @case(lambda *_: real("w", 2), X, Y)
