@@ -323,7 +323,7 @@ class SiteTracer(Messenger):
             return
         if name in self._initial:
             init = self._initial[name]
-        elif msg["value"] is None and msg["args"] == (None,) and name.endswith(_MODULE):
+        elif name.endswith(_MODULE) and msg["value"] is None and _asks(msg):
             self._asked.add(name)
             return
         else:
@@ -355,6 +355,11 @@ class SiteTracer(Messenger):
         if name in self._asked:
             self.modules[name] = jax.tree.unflatten(tree, names)
         return jax.tree.unflatten(tree, leaves)
+
+
+def _asks(msg: Any) -> bool:
+    """Whether a parameter is asked for without an initial value."""
+    return len(msg["args"]) == 1 and msg["args"][0] is None
 
 
 def run_under(tracer: SiteTracer, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
