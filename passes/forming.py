@@ -8,8 +8,9 @@ from xdsl.ir import Attribute, Block, SSAValue
 
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.errors import PassError
-from relbo_ir.passes.analyses.smoothness import Order, SmoothnessOf
+from relbo_ir.passes.analyses.smoothness import SmoothnessOf
 from relbo_ir.passes.analyses.support import Signs
+from relbo_ir.passes.analyses.walker import Order
 from relbo_ir.passes.expressions import Expression, Writer
 
 

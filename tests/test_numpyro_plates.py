@@ -133,7 +133,7 @@ def test_a_minibatch_that_is_given_to_one_of_two_is_refused() -> None:
         rb.ELBO(model, local_guide(2)).compile(Y)
 
 
-@pytest.mark.parametrize("estimator", ["estimator", "score-function"])
+@pytest.mark.parametrize("estimator", ["estimator", "score-function", "pruned"])
 def test_scores_are_of_what_is_drawn(estimator: str) -> None:
     """
     Masked and scaled discrete choices: the mean over all outcomes is the exact gradient. An
@@ -188,6 +188,7 @@ def test_scores_are_of_what_is_drawn(estimator: str) -> None:
 _PIPELINES = {
     "estimator": ("estimator",),
     "score-function": ("objective", "relbo-score-function"),
+    "pruned": ("objective", "relbo-score-function", "relbo-rao-blackwellize"),
 }
 
 

@@ -41,3 +41,12 @@ def _independent(op: dist.IndependentOp, facts: list[Facts]) -> list[Facts]:
 def _wrapper(op: dist.ExpandOp | dist.TransformedOp, facts: list[Facts]) -> list[Facts]:
     shape = dist.law_of(op.result).value.get_shape()
     return [join(each(f, lambda d: trailing(d, shape)) for f in facts)]
+
+
+@rule(dist.MaskOp)
+def _mask(op: dist.MaskOp, facts: list[Facts]) -> list[Facts]:
+    """A density reads the mask at its own batch element."""
+    law = op.result.type
+    shape, batch = law.value.get_shape(), len(law.batch_shape)
+    base, mask = facts
+    return [join([base, each(mask, lambda d: d.broadcast(shape, range(batch)))])]
