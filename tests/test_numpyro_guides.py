@@ -45,11 +45,8 @@ GUIDES = {
 def test_a_name_stands_for_numpyros_guide(name: str | None) -> None:
     mine = rb.ELBO(model, name).compile(Y)
     theirs = rb.ELBO(model, GUIDES[name](model)).compile(Y)
-    params = mine.init(2)
-    assert set(params) == set(theirs.init(2))
-    for key, value in theirs.init(2).items():
-        np.testing.assert_allclose(params[key], value, rtol=1e-12)
     assert mine.source() == theirs.source()
+    assert str(mine.ir(1)) == str(theirs.ir(1))
 
 
 def test_initial_values_follow_the_key_and_leave_the_guide_alone() -> None:
