@@ -20,13 +20,14 @@ NAMES = "prob.result_names"
 @dataclass(frozen=True)
 class ReportPass(ModulePass):
     """
-    Replaces the gradient of an expectation by what one draw of its region gives: the choices, the
-    named values (the posterior's draws) and the minibatches' indices, or every addend's sum. The function's attribute
+    Replaces the gradient of an expectation by what one draw of its region gives: the choices and
+    the named values (the posterior's draws), or every addend's sum. The function's attribute
     `prob.result_names` names the results.
 
     Lemma: none is needed; the choices keep their laws, and nothing is differentiated.
 
-    Options: `addends`, to hand out the addends' sums instead of the draws.
+    Options: `addends`, to hand out the addends' sums instead of the draws; `minibatches`, to hand
+    out the indices of the plates' minibatches too, by the plate's name.
 
     ```mlir
     %v, %d = prob.gradient (%x_ = %x) : (tensor<f32>) -> (tensor<f32>, tensor<f32>) {
@@ -50,6 +51,7 @@ class ReportPass(ModulePass):
     name = "relbo-report"
 
     addends: bool = False
+    minibatches: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for gradient in [g for g in op.walk() if isinstance(g, prob.GradientOp)]:
@@ -87,7 +89,7 @@ class ReportPass(ModulePass):
             case prob.SampleOp() if not self.addends:
                 names.append(op.site.data)
                 values.append(op.value)
-            case prob.SubsampleOp() if not self.addends:
+            case prob.SubsampleOp() if self.minibatches:
                 names.append(op.plate.string_value())
                 values.append(op.result)
             case prob.DeterministicOp() if not self.addends:

@@ -12,7 +12,8 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
-from helpers.externalized import externalized
+from helpers.externalized import PLANNED, externalized
+from helpers.numpyro_reference import DRAWS
 from numpyro import handlers
 from scipy import stats
 
@@ -85,7 +86,7 @@ def test_minibatches_are_uniform() -> None:
             rb.sample("z", dist.Normal(0.0, 1.0), guide=dist.Normal(rb.param("a", 0.0), 1.0))
 
     objective = rb.ELBO(model).compile()
-    program = objective.variant("draws")
+    program = objective.variant(DRAWS)
     keys = jax.random.split(jax.random.key(0), 6000)
     run = jax.vmap(program.plain, in_axes=(None, 0, None))
     pairs = np.asarray(jax.jit(run)(objective.init(0), keys, ())["N"])
@@ -108,7 +109,7 @@ def test_model_and_guide_share_their_minibatch() -> None:
             rb.sample("z", dist.Normal(rb.param("a", 0.0), 1.0))
 
     objective = rb.ELBO(model, guide).compile(Y)
-    program = objective.variant("draws")
+    program = objective.variant(DRAWS)
     draws = program.run(objective.init(0), jax.random.key(3), objective.data_for(program))
     np.testing.assert_array_equal(draws["model_indices"], draws["guide_indices"])
     np.testing.assert_array_equal(draws["model_indices"], draws["N"])
@@ -133,7 +134,7 @@ def test_a_minibatch_that_is_given_to_one_of_two_is_refused() -> None:
         rb.ELBO(model, local_guide(2)).compile(Y)
 
 
-@pytest.mark.parametrize("estimator", ["estimator", "score-function", "pruned"])
+@pytest.mark.parametrize("estimator", ["planned", "score-function", "pruned"])
 def test_scores_are_of_what_is_drawn(estimator: str) -> None:
     """
     Masked and scaled discrete choices: the mean over all outcomes is the exact gradient. An
@@ -186,7 +187,7 @@ def test_scores_are_of_what_is_drawn(estimator: str) -> None:
 
 
 _PIPELINES = {
-    "estimator": ("estimator",),
+    "planned": PLANNED,
     "score-function": ("objective", "relbo-score-function"),
     "pruned": ("objective", "relbo-score-function", "relbo-rao-blackwellize"),
 }

@@ -15,11 +15,13 @@ from relbo_ir.pipelines import resolve, run
 
 from .emitted import load_main
 
+PLANNED = ("objective", "relbo-assign-estimators", "relbo-score-function", "relbo-pathwise")
+"""Pathwise where it is legal, else the score function, without baselines."""
 _LOWERED = ("relbo-expand-densities", "relbo-externalize-draws", "relbo-lower-estimators", "cse")
 
 
 def externalized(
-    elbo: ELBO, args: tuple[Any, ...] = (), estimator: Sequence[str] = ("estimator",)
+    elbo: ELBO, args: tuple[Any, ...] = (), estimator: Sequence[str] = PLANNED
 ) -> Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[Any, ...]]:
     """
     (unconstrained parameters, draws) → (value, gradients in the order of the parameters); draws

@@ -15,6 +15,15 @@ from numpyro.primitives import Messenger
 from relbo_ir.lowering.site_values import leaf_name
 from relbo_ir.objective import Objective
 
+DRAWS = (
+    "objective",
+    "relbo-report{minibatches=true}",
+    "relbo-lower-sampling",
+    "relbo-canonicalize",
+    "cse",
+)
+"""The choices, the named values and the minibatches."""
+
 
 def parameter_trees(
     model: Callable[..., Any], guide: Callable[..., Any], args: tuple[Any, ...]
@@ -90,7 +99,7 @@ def reference(
     key: jax.Array,
 ) -> tuple[Any, dict[str, Any]]:
     """NumPyro's ELBO at our draws, and its derivative through them."""
-    program = objective.variant("draws")
+    program = objective.variant(DRAWS)
     data = objective.data_for(program)
     has_trees = any("$params/" in name for name in unconstrained)
     trees = parameter_trees(model, guide, args) if has_trees else {}
