@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,10 +20,12 @@ from relbo_ir.graph import dot
 from relbo_ir.latex import latex
 from relbo_ir.lowering import constraints
 from relbo_ir.lowering.executable import Executable, executable, find_function
+from relbo_ir.lowering.export import Exportable, Slot, artifact_bytes
 from relbo_ir.lowering.stablehlo import argument_types, stablehlo_text
 from relbo_ir.notebook import Program, Text
-from relbo_ir.origins import FromPython, Origin
+from relbo_ir.origins import FromPython, Origin, closure_name
 from relbo_ir.pipelines import Pipeline, level_of, resolve, run, without_cycle_collection
+from relbo_ir.storage import write_file
 from relbo_ir.tree import tree
 
 Params = dict[str, jax.Array]
@@ -277,6 +280,48 @@ class Objective:
     def stablehlo(self) -> Text:
         """Value and gradient as StableHLO text, as JAX lowers them."""
         return Text(stablehlo_text(self._executable, self._program, self.origin.symbol))
+
+    def export(
+        self,
+        path: str | Path,
+        platforms: Sequence[str] = ("cpu", "cuda"),
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        """
+        Writes one file with the compiled step, evaluation and posterior sampling for these
+        platforms (of `cpu`, `cuda`, `rocm`, `tpu`; they need not be there), and the parameters
+        `params` (unconstrained; by default the initial ones).
+
+        `relbo_ir.load` reads it, and so does the reader inside it, which needs jax and numpy alone.
+        """
+        params = self.init() if params is None else params
+        self._check_params(params)
+        closed = {closure_name(*key): value for key, value in self.origin.constants.items()}
+        program = Exportable(
+            step=self._executable.plain,
+            step_slots=self._export_slots(self._executable),
+            draw=self.draws.plain,
+            draw_slots=self._export_slots(self.draws),
+            constrain=self.constrain,
+            params=params,
+            constraints={n: c.constraint.data for n, c in self._constraints.items()},
+            closed=closed,
+        )
+        write_file(path, artifact_bytes(program, platforms))
+
+    def _export_slots(self, program: Executable) -> list[Slot]:
+        arrays = self.data_for(program)
+        slots: list[Slot] = []
+        for role, array in zip(program.data_roles, arrays, strict=True):
+            closed = isinstance(role, prob.ClosureAttr)
+            if isinstance(role, prob.DataAttr):
+                name = role.argument.data
+            elif isinstance(role, prob.ClosureAttr):
+                name = closure_name(role.function.data, role.index.data)
+            else:
+                continue
+            slots.append(Slot(name, jax.ShapeDtypeStruct(array.shape, array.dtype), closed))
+        return slots
 
     def explain(self) -> Text:
         """

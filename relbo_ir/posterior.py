@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +70,10 @@ class Fit:
         arrays["elbo_history"] = self.elbo_history
         arrays |= {"elbo": self.elbo, "elbo_error": self.elbo_error}
         write_file(path, arrays_to_bytes(arrays))
+
+    def export(self, path: str | Path, platforms: Sequence[str] = ("cpu", "cuda")) -> None:
+        """`Objective.export` with the fitted parameters."""
+        self.objective.export(path, platforms, self.unconstrained)
 
     def __str__(self) -> str:
         steps = len(self.elbo_history)

@@ -6,6 +6,7 @@ import io
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,18 @@ from typing import Any
 import numpy as np
 
 from relbo_ir.dialects.errors import ModelError
+
+_UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+)
+"""What NumPy and zipfile raise for bytes that are no archive of arrays."""
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -85,8 +98,8 @@ def arrays_from_bytes(content: bytes, what: str) -> Arrays:
             raise ValueError("it holds one array without a name")
         with loaded:
             return {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as e:
+    except _UNREADABLE as error:
         raise ModelError(
-            f"{what} is no readable .npz file of arrays: {e}",
+            f"{what} is no readable .npz file of arrays: {error}",
             "write it with numpy.savez, from arrays of numbers",
-        ) from e
+        ) from error
