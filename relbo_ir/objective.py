@@ -23,8 +23,9 @@ from relbo_ir.lowering.executable import Executable, executable, find_function
 from relbo_ir.lowering.export import Exportable, Slot, artifact_bytes
 from relbo_ir.lowering.stablehlo import argument_types, stablehlo_text
 from relbo_ir.notebook import Program, Text
-from relbo_ir.origins import FromPython, Origin, closure_name
+from relbo_ir.origins import FromPython, Origin, closure_name, traced_model
 from relbo_ir.pipelines import Pipeline, level_of, resolve, run, without_cycle_collection
+from relbo_ir.predictive import Forward
 from relbo_ir.storage import write_file
 from relbo_ir.tree import tree
 
@@ -67,6 +68,20 @@ class ELBO:
         with without_cycle_collection():
             origin = FromPython(self, args, kwargs)
             return Objective(origin, origin.module, pipeline, particles)
+
+    def prior_predictive(
+        self, *args: Any, n: int = 1000, key: Key = 0, **kwargs: Any
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """
+        `n` runs of the model on these arguments: its choices drawn from their priors, observations
+        from their laws (the observed values are not read), and the named values, each of shape
+        (n, ...). The model's own parameters have their initial values.
+
+        Raises PassError for a model with a factor, whose choices have no law of their own.
+        """
+        model = traced_model(self, args, kwargs)
+        init_key, run_key = jax.random.split(as_key(key))
+        return Forward(model, model.initial(init_key)).runs(run_key, n, {}, fresh=None)
 
 
 def _spoken(arrays: Sequence[tuple[Any, Any]]) -> str:
@@ -358,6 +373,11 @@ class Objective:
     def draws(self) -> Executable:
         """The program of one draw from the guide, and of the named values."""
         return self.variant("draws")
+
+    @cached_property
+    def addends(self) -> Executable:
+        """The program of every addend's sum at one draw from the guide."""
+        return self.variant("addends")
 
     def variant(self, pipeline: Pipeline) -> Executable:
         """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,8 +17,9 @@ from xdsl.ir import Attribute, SSAValue
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import ModelError
 from relbo_ir.lowering import constraints
+from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.numpyro_protocol import is_auto_guide, prepare_auto_guide
-from relbo_ir.lowering.trace import Call, Traced, split_call, trace_elbo
+from relbo_ir.lowering.trace import Call, Traced, split_call, trace_elbo, trace_function
 from relbo_ir.lowering.types import struct
 from relbo_ir.tables import as_arrays
 
@@ -44,6 +46,29 @@ def check_data(names: Sequence[str], leaves: Sequence[Any]) -> None:
             )
 
 
+@dataclass(frozen=True)
+class Model:
+    """A level-1 module of one model, and the arrays that it reads."""
+
+    module: ModuleOp
+    function: str
+    symbol: str
+    data: Mapping[str, Any]
+    constants: Mapping[tuple[str, int], Any]
+    initial: Callable[[jax.Array], Mapping[str, Any]]
+    """key → the initial values of the model's own parameters."""
+
+    def arrays(self, roles: Sequence[Attribute]) -> tuple[jax.Array, ...]:
+        """The arrays that fill these roles, in order."""
+        found: list[Any] = []
+        for role in roles:
+            if isinstance(role, prob.DataAttr):
+                found.append(self.data[role.argument.data])
+            elif isinstance(role, prob.ClosureAttr):
+                found.append(self.constants[role.function.data, role.index.data])
+        return tuple(jnp.asarray(value) for value in found)
+
+
 class Origin(ABC):
     """What of a program stays outside of its IR."""
 
@@ -59,6 +84,10 @@ class Origin(ABC):
     @abstractmethod
     def named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arrays of a call with other arguments, by name."""
+
+    @abstractmethod
+    def model(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Model:
+        """The model on other arguments, which may be of other shapes."""
 
     @abstractmethod
     def initial(self, key: jax.Array) -> Mapping[str, Any]:
@@ -91,6 +120,10 @@ class FromPython(Origin):
         call = self._split(as_arrays(args), as_arrays(dict(kwargs)))
         return dict(zip(call.names, call.leaves, strict=True))
 
+    def model(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Model:
+        given = (args, kwargs) if args or kwargs else (self.args, self.kwargs)
+        return traced_model(self.elbo, *given)
+
     def initial(self, key: jax.Array) -> Mapping[str, Any]:
         values: dict[str, Any] = {}
         for traced in self._retraced(key):
@@ -106,6 +139,20 @@ class FromPython(Origin):
         return trace_elbo(self.elbo.model, fresh, self.call)[1]
 
 
+def traced_model(elbo: ELBO, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Model:
+    """The model of an ELBO, traced on these arguments without its guide."""
+    call = split_call(elbo.model, as_arrays(args), as_arrays(dict(kwargs)))
+    check_data(call.names, call.leaves)
+    module = ModuleOp([])
+    traced = trace_function("model", elbo.model, call, Functions(module))
+    module.body.block.add_op(prob.ElboOp("elbo", "model", None))
+    constants = {("model", k): value for k, value in enumerate(traced.constants)}
+    data = dict(zip(call.names, call.leaves, strict=True))
+    return Model(
+        module, "model", "elbo", data, constants, lambda key: traced.initial(key, call.leaves)
+    )
+
+
 class FromText(Origin):
     """
     A module of IR with the arrays of its arguments, by name; a closed-over array's name is
@@ -113,7 +160,7 @@ class FromText(Origin):
     """
 
     def __init__(self, module: ModuleOp, data: Mapping[str, Any]):
-        self.lines = {}
+        self._module, self.lines = module, {}
         self.symbol = symbol_of(module)
         self._starts: dict[str, tuple[tuple[int, ...], Any, prob.ConstraintAttr]] = {}
         types: dict[str, jax.ShapeDtypeStruct] = {}
@@ -161,6 +208,17 @@ class FromText(Origin):
                 f"pass {', '.join(f'{name}=...' for name in self.data) or 'nothing'}",
             )
         return self._fitting({**{n: self.constants[k] for k, n in self._names()}, **kwargs})
+
+    def model(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Model:
+        data = self.named(args, kwargs) if args or kwargs else self.data
+        asked = [op for op in self._module.ops if isinstance(op, prob.ElboOp)]
+        if not asked:
+            raise ModelError(
+                "the file holds an objective, not its model, so nothing can be predicted",
+                "fit the program of level 1: relbo emit --to prob",
+            )
+        function = asked[0].model.string_value()
+        return Model(self._module, function, self.symbol, data, self.constants, self.initial)
 
     def _names(self) -> list[tuple[tuple[str, int], str]]:
         return [(key, closure_name(*key)) for key in self.constants]

@@ -63,7 +63,8 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 """The passes of each named pipeline, in order."""
 
 _LOWERINGS = {
-    step.partition("{")[0] for step in (*_PROGRAM[:3], "relbo-report", "relbo-externalize-draws")
+    step.partition("{")[0]
+    for step in (*_PROGRAM[:3], "relbo-report", "relbo-predict", "relbo-externalize-draws")
 }
 
 Step = str | ModulePass | RewritePattern
