@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from relbo_ir.dialects.errors import ModelError
+from relbo_ir.inference_data import import_arviz
 
 _Array = np.ndarray[Any, Any]
 _FEWEST = 100
@@ -85,14 +86,21 @@ def _psis(weights: _Array) -> float:
     rounding = 64 * float(np.finfo(np.float32).eps) * max(1.0, float(np.abs(weights).max()))
     if np.ptp(weights) <= rounding:
         return -math.inf
+    known = _arviz_psis(-0.5 * np.log((np.arange(1000) + 0.5) / 1000))
+    if abs(known - 0.5) > 0.1:
+        raise ModelError(
+            f"this ArviZ gives {known:.2f} for a Pareto law with k = 0.5: it means something else",
+            "install another version of ArviZ (0.23 and 1.3 are known to agree)",
+        )
+    return _arviz_psis(weights)
+
+
+def _arviz_psis(weights: _Array) -> float:
     if find_spec("arviz_stats") is not None:
         array_stats: Any = import_module("arviz_stats.base").array_stats
-        return float(array_stats.psislw(weights)[1])
-    if find_spec("arviz") is not None:
-        return float(import_module("arviz").psislw(weights)[1])
-    raise ModelError(
-        "the k-hat is ArviZ's, which is not installed", "pip install 'relbo-ir[arviz]'"
-    )
+        # Version 1 takes log likelihoods of observations left out, whose weights are 1/p.
+        return float(array_stats.psislw(-weights)[1])
+    return float(import_arviz().psislw(weights)[1])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,6 +17,16 @@ from relbo_ir.dialects.errors import ModelError
 Group = Mapping[str, np.ndarray[Any, Any]]
 
 
+def import_arviz() -> Any:
+    """The module `arviz`; ModelError where it is not installed."""
+    if find_spec("arviz") is None:
+        raise ModelError("ArviZ is not installed", "pip install 'relbo-ir[arviz]'")
+    with warnings.catch_warnings():
+        # 0.23 announces version 1 on import; both are known here.
+        warnings.simplefilter("ignore", FutureWarning)
+        return import_module("arviz")
+
+
 def inference_data(
     drawn: Mapping[str, Group], observed: Group, dims: Mapping[str, list[str]]
 ) -> Any:
@@ -23,9 +34,7 @@ def inference_data(
     Groups of draws (arrays of shape (n, ...), as one chain) and the observed data, with the names
     of the axes of each site. Raises ModelError without ArviZ.
     """
-    if find_spec("arviz") is None:
-        raise ModelError("ArviZ is not installed", "pip install 'relbo-ir[arviz]'")
-    arviz: Any = import_module("arviz")
+    arviz = import_arviz()
     groups: dict[str, Any] = {
         name: {site: np.asarray(value)[None] for site, value in group.items()}
         for name, group in drawn.items()

@@ -76,7 +76,10 @@ class Forward:
         if results == "densities":
             lowering.insert(0, "relbo-expand-densities")
         with without_cycle_collection():
-            run(module, resolve([PredictPass(tuple(values), results), *lowering]))
+            run(module, [PredictPass(tuple(values), results)])
+            if not find_function(module, self.model.symbol).function_type.outputs.data:
+                return {}
+            run(module, resolve(lowering))
             program = executable(module, self.model.symbol)
         params = {**self._params(module), **values}
         data = self.model.arrays(program.data_roles)
