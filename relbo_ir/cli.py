@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from relbo_ir.dialects.errors import ModelError, RelboError
 from relbo_ir.emission import FORMS, LEVELS, at_level, emit
 from relbo_ir.opt import ERRORS, message
-from relbo_ir.storage import arrays_to_bytes, read_arrays, write_file
+from relbo_ir.storage import arrays_to_bytes, check_writable, read_arrays, write_file
 from relbo_ir.targets import PythonTarget, TextTarget, parse_assignments, read_target
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fit(options: argparse.Namespace) -> None:
     given = parse_assignments(options.init)
+    if options.out is not None:
+        check_writable(options.out)
     target = read_target(options.target)
     import optax
 

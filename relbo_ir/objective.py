@@ -262,6 +262,11 @@ class Objective:
                     line=self.origin.lines.get(name),
                 )
 
+    def start(self, params: Mapping[str, Any]) -> Params:
+        """Unconstrained parameters to start from, at their types; ModelError where they do not fit."""
+        self._check_params(params)
+        return {n: jnp.asarray(params[n], type_.dtype) for n, type_ in self._structs.items()}
+
     @property
     def step_function(self) -> Callable[..., Any]:
         """(params, typed key, data) → (value, gradients), not jitted, for use inside a `jax.jit`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tempfile
@@ -51,6 +52,19 @@ def write_file(path: str | Path, content: bytes) -> None:
         raise _unwritable(path, error) from error
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raises the error that `write_file` would, before the work whose result is to be written."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    os.close(handle)
+    os.unlink(name)
 
 
 def _umask() -> int:

@@ -82,7 +82,8 @@ def fit(
         if isinstance(elbo, Objective)
         else elbo.compile(*args, pipeline=pipeline, particles=particles, **kwargs)
     )
-    start = init.unconstrained if isinstance(init, Fit) else init
+    given = init.unconstrained if isinstance(init, Fit) else init
+    start = None if given is None else objective.start(given)
     file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_every)
     run = _Run(objective, optimizer or optax.adam(1e-2), steps, progress, as_key(key), start)
     return run.once(file) if restarts == 1 else run.best_of(restarts, jitter)

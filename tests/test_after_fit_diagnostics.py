@@ -173,7 +173,9 @@ def test_the_best_of_several_starts() -> None:
     assert "the best of 6 starts" in str(best)
 
 
-def test_a_start_that_breaks_is_told_and_does_not_end_the_others() -> None:
+def weighed_by_a_parameter() -> rb.ELBO:
+    """An ELBO that is NaN where a > 2."""
+
     def model() -> None:
         x = rb.sample("x", dist.Normal(0.0, 1.0))
         rb.factor("f", jax.numpy.log(2.0 - rb.param("a", 0.0)) + 0.0 * x)
@@ -181,7 +183,11 @@ def test_a_start_that_breaks_is_told_and_does_not_end_the_others() -> None:
     def guide() -> None:
         rb.sample("x", dist.Normal(rb.param("m", 0.0), 1.0))
 
-    objective = rb.ELBO(model, guide).compile()
+    return rb.ELBO(model, guide)
+
+
+def test_a_start_that_breaks_is_told_and_does_not_end_the_others() -> None:
+    objective = weighed_by_a_parameter().compile()
     options: dict[str, Any] = {"steps": 5, "progress": False}
     fit = rb.fit(objective, **options, restarts=6, jitter=4.0)
     failures = [r for r in fit.restarts if r.failure is not None]
@@ -203,6 +209,28 @@ def test_a_fit_starts_where_another_ended() -> None:
     assert several.restarts[0].elbo == second.elbo
     with pytest.raises(ValueError, match="starts once at least"):
         rb.fit(objective, steps=1, restarts=0)
+
+
+@pytest.mark.parametrize(
+    ("init", "part"),
+    [
+        ({}, "missing: m"),
+        ({"m": 0.0, "n": 1.0}, "unknown: n"),
+        ({"m": np.zeros(3)}, 'parameter "m" has shape (3,)'),
+    ],
+)
+def test_a_start_that_does_not_fit(init: Any, part: str) -> None:
+    with pytest.raises(rb.ModelError, match="remedy") as caught:
+        rb.fit(two_modes(), steps=1, init=init, progress=False)
+    assert part in str(caught.value)
+
+
+def test_a_start_from_another_guide_is_refused_and_integers_are_numbers() -> None:
+    whole: dict[str, Any] = {"m": 2}
+    fit = rb.fit(two_modes(), steps=1, init=whole, progress=False)
+    assert fit.unconstrained["m"].dtype == np.float32
+    with pytest.raises(rb.ModelError, match="missing: a"):
+        rb.fit(weighed_by_a_parameter(), steps=1, init=fit, progress=False)
 
 
 # ArviZ

@@ -265,6 +265,14 @@ BAD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("emit", "{python}", "--to", "prob", "--out", "{folder}/no/x.mlir"),
         ("cannot be written: No such file", "remedy: name a file in a folder that exists"),
     ),
+    "a fit that could not be written": (
+        ("fit", "{python}", "--steps", "1000000000", "--out", "{folder}/no/x.npz"),
+        ("cannot be written: No such file", "remedy: name a file in a folder that exists"),
+    ),
+    "a folder to write over": (
+        ("fit", "{python}", "--steps", "1000000000", "--out", "{folder}"),
+        ("cannot be written: it is a folder", "remedy:"),
+    ),
     "arrays over the text": (
         ("emit", "{python}", "--to", "prob", "--out", "{folder}/x.npz"),
         ("is for the program's arrays", "remedy:"),
