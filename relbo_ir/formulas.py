@@ -107,7 +107,7 @@ class Formulas:
             case lax.ConstantOp():
                 return self._constant(op)
             case lax.IntegerPowOp():
-                exponent = Piece(notation.number(op.exponent.value.data))
+                exponent = Piece(notation.number(str(op.exponent.value.data)))
                 return notation.apply("pow", [*pieces, exponent])
             case lax.ReduceSumOp():
                 return Piece(notation.total(notation.operand(pieces[0], PRODUCT)), PRODUCT)
@@ -139,13 +139,19 @@ class Formulas:
         return self.notation.call(law, parameters)
 
     def _constant(self, op: lax.ConstantOp) -> Piece:
-        splat, number = op.value.splat, self.notation.number
-        if splat is not None:
-            text = number(float(splat))
-            return Piece(text, SUM if text.startswith("-") else ATOM)
-        values = op.value.values
-        shown = ", ".join(number(float(v)) for v in values[:_FEW])
-        return Piece(f"[{shown}{', ...' if len(values) > _FEW else ''}]")
+        texts = constant_texts(op)
+        shown = [self.notation.number(text) for text in texts[:_FEW]]
+        if op.value.splat is not None:
+            return Piece(shown[0], SUM if shown[0].startswith("-") else ATOM)
+        return Piece(f"[{', '.join(shown)}{', ...' if len(texts) > _FEW else ''}]")
+
+
+def constant_texts(op: lax.ConstantOp) -> list[str]:
+    """The elements of a constant as decimal text, one element of equal ones; exact for a splat."""
+    splat, text = op.value.splat, op.value.text
+    if splat is not None:
+        return [f"{float(splat):g}" if text.startswith("0x") else text]
+    return [f"{float(value):g}" for value in op.value.values]
 
 
 def _needs_name(op: Operation, value: SSAValue, piece: Piece) -> bool:

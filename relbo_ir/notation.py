@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -76,9 +75,9 @@ class Notation(ABC):
         """A function applied to arguments."""
         return Piece(self.function(name) + self.group(", ".join(arguments)))
 
-    def number(self, value: float) -> str:
-        """A number, with six significant digits."""
-        return f"{value:g}"
+    def number(self, text: str) -> str:
+        """A number, from its decimal text."""
+        return text.removesuffix(".0")
 
 
 class Plain(Notation):
@@ -160,6 +159,9 @@ _GREEK = frozenset(
 )
 
 
+_NUMBERS = {"inf": r"\infty", "nan": r"\mathrm{NaN}"}
+
+
 class Latex(Notation):
     """Formulas as LaTeX, in the part of it that matplotlib's mathtext knows."""
 
@@ -207,12 +209,11 @@ class Latex(Notation):
     def total(self, text: str) -> str:
         return rf"\sum {text}"
 
-    def number(self, value: float) -> str:
-        if math.isinf(value):
-            return r"\infty" if value > 0 else r"-\infty"
-        if math.isnan(value):
-            return r"\mathrm{NaN}"
-        mantissa, _, exponent = f"{value:g}".partition("e")
+    def number(self, text: str) -> str:
+        sign, text = ("-", text[1:]) if text.startswith("-") else ("", text)
+        if text in _NUMBERS:
+            return sign + _NUMBERS[text]
+        mantissa, _, exponent = super().number(text).partition("e")
         if not exponent:
-            return mantissa
-        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+            return sign + mantissa
+        return rf"{sign}{super().number(mantissa)} \cdot 10^{{{int(exponent)}}}"

@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from relbo_ir.dialects import dist, lax, prob
+from relbo_ir.formulas import constant_texts
 from relbo_ir.notebook import Text
 
 _FEW = 6
@@ -148,11 +149,10 @@ def _label(op: Operation) -> str:
 
 
 def _constant(op: lax.ConstantOp) -> str:
-    values = op.value.values if op.value.splat is None else [op.value.splat]
-    shown = ", ".join(f"{float(v):g}" for v in values[:_FEW])
-    if len(values) > _FEW:
-        shown += ", ..."
-    return shown if op.value.splat is not None else f"[{shown}]"
+    texts = [text.removesuffix(".0") for text in constant_texts(op)]
+    if op.value.splat is not None:
+        return texts[0]
+    return f"[{', '.join(texts[:_FEW])}{', ...' if len(texts) > _FEW else ''}]"
 
 
 def _role(role: Attribute) -> str:

@@ -88,19 +88,19 @@ def test_fresh_choices_are_drawn_given_the_others_at_new_sizes(fit: rb.Fit) -> N
 
 def test_new_sizes_of_observations_alone_need_nothing() -> None:
     def coin(flips: Any) -> None:
-        bias = rb.sample("bias", dist.Beta(2.0, 2.0))
+        logit = rb.sample("logit", dist.Normal(0.0, 1.0))
         with rb.plate("flips", len(flips)):
-            rb.observe("flip", dist.Bernoulli(bias), flips)
+            rb.observe("flip", dist.Bernoulli(logits=logit), flips)
 
     def coin_guide(flips: Any) -> None:
-        rb.sample("bias", dist.Beta(rb.param("a", 9.0, rb.constraints.positive), 2.0))
+        rb.sample("logit", dist.Normal(rb.param("m", 1.0), 1e-3))
 
     fit = rb.fit(rb.ELBO(coin, coin_guide), np.array([1, 1, 0]), steps=1, progress=False)
     draws = fit.posterior_predictive(np.zeros(7, int), n=3000)
     assert draws["flip"].shape == (3000, 7)
     assert set(np.unique(draws["flip"])) == {0, 1}
-    a = float(fit.params["a"])
-    assert draws["flip"].mean() == pytest.approx(a / (a + 2), abs=0.02)
+    chance = 1 / (1 + np.exp(-float(fit.params["m"])))
+    assert draws["flip"].mean() == pytest.approx(chance, abs=5 * 0.5 / 21000**0.5)
 
 
 def test_a_changed_size_is_an_error_that_says_what_to_do(fit: rb.Fit) -> None:

@@ -32,6 +32,7 @@ ONE_OP: dict[str, str] = {
     "z < 2": "lax.lt",
     "abs(z)": "lax.abs",
     "z // 1": "lax.rem",
+    "z * 2.0000002": "lax.mul",
 }
 
 
