@@ -44,6 +44,15 @@ elbo
             └─ data flips"""
 
 
+COIN_LATEX = r"""
+$\mathcal{L}\left(a, b\right) = \mathbb{E}_{\mathrm{bias}}\left[\ell_{\mathrm{bias.entropy}} + \ell_{\mathrm{bias.prior}} + \ell_{\mathrm{flip}}\right]$
+$\mathrm{bias} \sim \mathrm{Beta}\left(a, b\right)$
+$\ell_{\mathrm{bias.entropy}} = -\log \mathrm{Beta}\left(\mathrm{bias} \mid a, b\right)$
+$\ell_{\mathrm{bias.prior}} = \log \mathrm{Beta}\left(\mathrm{bias} \mid 10, 10\right)$
+$\ell_{\mathrm{flip}} = \sum \log \mathrm{BernoulliProbs}\left(\mathrm{flips} \mid \mathrm{bias}\right)$
+""".strip()
+
+
 def relbo(*arguments: object) -> None:
     """The command, in this process."""
     cli.main([str(a) for a in arguments])
@@ -81,6 +90,37 @@ def test_latex_renders(name: str) -> None:
     assert lines[0].startswith(r"$\mathcal{L}")
     for line in lines:
         MathTextParser("agg").parse(line)
+
+
+def test_the_formulas_of_the_coin() -> None:
+    assert compiled("coin").latex() == COIN_LATEX
+
+
+def test_operators_bind_as_they_do_in_mathematics() -> None:
+    """Brackets where they are needed, and the names of what is shared."""
+
+    def both() -> None:
+        z = rb.sample("z", dist.Normal(0.0, 1.0), guide=dist.Normal(rb.param("m", 0.0), 1.0))
+        a = rb.deterministic("theta", 2.0 * (z - 1.0))
+        rb.factor("f", -(a + z) / (z * (1.0 - z)) - (z - (a - 3.0)) ** 2)
+
+    objective = rb.ELBO(both).compile()
+    line = next(x for x in objective.latex().split("\n") if x.startswith(r"$\ell_{f}"))
+    quotient = r"\frac{-\left(\theta + z\right)}{z \cdot \left(1 - z\right)}"
+    square = r"\left(z - \left(\theta - 3\right)\right)}^{2}"
+    assert line.startswith(rf"$\ell_{{f}} = {quotient} - {{{square}"), line
+    assert r"$\theta = 2 \cdot \left(z - 1\right)$" in objective.latex().split("\n")
+
+
+def test_a_guide_in_place_is_a_graph_of_its_own() -> None:
+    def both() -> None:
+        scale = rb.param("prior scale", 1.0, rb.constraints.positive)
+        rb.sample("z", dist.Normal(0.0, scale), guide=dist.Normal(rb.param("m", 0.0), 1.0))
+
+    text = rb.ELBO(both).compile().dot()
+    assert set(re.findall(r'"(\w+) param ([\w ]+)" -> "\w+ site z"', text)) == {
+        ("model", "prior scale"), ("guide", "m")
+    }  # fmt: skip
 
 
 def test_the_tree_of_the_coin() -> None:
