@@ -156,6 +156,8 @@ def load(path: Any) -> Program:
             members = {name: archive.read(name) for name in metadata["sha256"]}
             _check_digests(path, members, metadata["sha256"])
             functions = {f: export.deserialize(bytearray(members[f])) for f in FUNCTIONS}
+            for function in functions.values():
+                function.mlir_module()  # the code of a newer JAX may be unreadable
             with np.load(io.BytesIO(members["arrays.npz"]), allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             program = Program(metadata, functions, arrays)

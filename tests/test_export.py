@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -212,6 +213,17 @@ def test_hostile_files(
     with pytest.raises(ArtifactError, match=r"hostile\.relbo") as caught:
         rb.load(path)
     assert caught.value.remedy
+
+
+def test_code_that_this_jax_cannot_read(artifact: Path, tmp_path: Path) -> None:
+    """As a newer JAX may write it: noticed on loading, not in the first call."""
+    with zipfile.ZipFile(artifact) as archive:
+        exported = jax.export.deserialize(bytearray(archive.read("draws")))
+    content = exported.mlir_module_serialized
+    broken = dataclasses.replace(exported, mlir_module_serialized=content[: len(content) // 2])
+    path = remade(artifact, tmp_path / "newer.relbo", {"draws": bytes(broken.serialize())})
+    with pytest.raises(ArtifactError, match="with a JAX no newer than the one that reads it"):
+        rb.load(path)
 
 
 def test_pickles_are_not_read(artifact: Path, tmp_path: Path) -> None:
