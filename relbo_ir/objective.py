@@ -15,6 +15,7 @@ from xdsl.ir import Attribute
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import ModelError
+from relbo_ir.emission import at_level
 from relbo_ir.explanation import explain
 from relbo_ir.graph import dot
 from relbo_ir.latex import latex
@@ -273,15 +274,15 @@ class Objective:
         return self._executable.plain
 
     def ir(self, level: int = 4) -> Program:
-        """The module at a level: 1 model, 2 objective, 3 estimator, 4 program."""
+        """
+        The module at a level: 1 model, 2 objective, 3 estimator, 4 program. Raises ModelError for a
+        level that the file which the objective was read from has left.
+        """
         if level not in (1, 2, 3, 4):
             raise ValueError(f"there is no level {level}; levels are 1 to 4")
         if level == 4:
             return Program.of(self._program.clone())
-        module = self._level_one.clone()
-        if level > 1:
-            run(module, resolve(self._pipeline, self.particles), until=level)
-        return Program.of(module)
+        return Program.of(at_level(self._level_one.clone(), level, self._pipeline, self.particles))
 
     def source(self) -> Text:
         """The Python source that runs: it needs jax and numpy alone."""

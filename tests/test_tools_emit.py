@@ -15,8 +15,11 @@ import relbo_ir as rb
 from relbo_ir import cli
 from relbo_ir import distributions as dist
 from relbo_ir.emission import FORMS, LEVELS, emit
+from relbo_ir.objective import Objective
+from relbo_ir.origins import FromText
 from relbo_ir.pipelines import level_of, parse_module
 from relbo_ir.storage import read_arrays
+from relbo_ir.targets import read_module
 
 COIN_TREE = """\
 elbo
@@ -241,6 +244,26 @@ elbo = rb.ELBO(both)
     out = tmp_path / "fit.npz"
     files = ("--data", tmp_path / "closed.npz", "--out", out)
     relbo("fit", tmp_path / "closed.mlir", *files, "--steps", 1, "--quiet")
+
+
+def test_an_objective_of_a_file_has_the_levels_that_are_left(files: dict[str, Path]) -> None:
+    data = {"flips": example("coin").FLIPS}
+    for name, level in (("text", 2), ("program", 4)):
+        module = read_module(str(files[name]))
+        objective = Objective(FromText(module, data), module, "default", 1)
+        for asked in (1, 2, 3, 4):
+            if asked >= level:
+                assert str(objective.ir(asked)) == str(compiled("coin").ir(asked))
+                continue
+            with pytest.raises(rb.ModelError, match=rf"past level {asked}[\s\S]*remedy"):
+                objective.ir(asked)
+    with pytest.raises(rb.ModelError, match="past level 3"):
+        objective.explain()
+    with pytest.raises(rb.ModelError, match="holds no choices any more"):
+        objective.export(files["folder"] / "x.relbo")
+    fit = rb.fit(objective, steps=1, progress=False)
+    with pytest.raises(rb.ModelError, match="not its model, so nothing can be predicted"):
+        fit.prior_predictive(n=2)
 
 
 def test_parameters_without_a_start_are_named(
