@@ -21,10 +21,10 @@ from relbo_ir.graph import dot
 from relbo_ir.latex import latex
 from relbo_ir.lowering import constraints
 from relbo_ir.lowering.executable import Executable, executable, find_function
-from relbo_ir.lowering.export import Exportable, Slot, artifact_bytes
+from relbo_ir.lowering.export import Exportable, artifact_bytes
 from relbo_ir.lowering.stablehlo import argument_types, stablehlo_text
 from relbo_ir.notebook import Program, Text
-from relbo_ir.origins import FromPython, Origin, closure_name, traced_model
+from relbo_ir.origins import FromPython, Origin, closure_name, slots_of, traced_model
 from relbo_ir.pipelines import Pipeline, level_of, resolve, run, without_cycle_collection
 from relbo_ir.predictive import Forward
 from relbo_ir.storage import write_file
@@ -320,29 +320,15 @@ class Objective:
         closed = {closure_name(*key): value for key, value in self.origin.constants.items()}
         program = Exportable(
             step=self._executable.plain,
-            step_slots=self._export_slots(self._executable),
+            step_slots=slots_of(self._executable, self.data),
             draw=self.draws.plain,
-            draw_slots=self._export_slots(self.draws),
+            draw_slots=slots_of(self.draws, self.data_for(self.draws)),
             constrain=self.constrain,
             params=params,
             constraints={n: c.constraint.data for n, c in self._constraints.items()},
             closed=closed,
         )
         write_file(path, artifact_bytes(program, platforms))
-
-    def _export_slots(self, program: Executable) -> list[Slot]:
-        arrays = self.data_for(program)
-        slots: list[Slot] = []
-        for role, array in zip(program.data_roles, arrays, strict=True):
-            closed = isinstance(role, prob.ClosureAttr)
-            if isinstance(role, prob.DataAttr):
-                name = role.argument.data
-            elif isinstance(role, prob.ClosureAttr):
-                name = closure_name(role.function.data, role.index.data)
-            else:
-                continue
-            slots.append(Slot(name, jax.ShapeDtypeStruct(array.shape, array.dtype), closed))
-        return slots
 
     def explain(self) -> Text:
         """

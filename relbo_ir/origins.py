@@ -17,6 +17,8 @@ from xdsl.ir import Attribute, SSAValue
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import ModelError
 from relbo_ir.lowering import constraints
+from relbo_ir.lowering.executable import Executable
+from relbo_ir.lowering.export import Slot
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.numpyro_protocol import is_auto_guide, prepare_auto_guide
 from relbo_ir.lowering.trace import Call, Traced, split_call, trace_elbo, trace_function
@@ -266,3 +268,16 @@ def symbol_of(module: ModuleOp) -> str:
 def closure_name(function: str, index: int) -> str:
     """The name under which a closed-over array is written beside IR text."""
     return f"{function}.array{index}"
+
+
+def slots_of(program: Executable, arrays: Sequence[jax.Array]) -> list[Slot]:
+    """What a program reads, as an artifact names it: data, and closed-over arrays."""
+    slots: list[Slot] = []
+    for role, array in zip(program.data_roles, arrays, strict=True):
+        type_ = jax.ShapeDtypeStruct(array.shape, array.dtype)
+        if isinstance(role, prob.DataAttr):
+            slots.append(Slot(role.argument.data, type_, closed=False))
+        elif isinstance(role, prob.ClosureAttr):
+            name = closure_name(role.function.data, role.index.data)
+            slots.append(Slot(name, type_, closed=True))
+    return slots
