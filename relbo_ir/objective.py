@@ -31,6 +31,7 @@ from relbo_ir.storage import write_file
 from relbo_ir.tree import tree
 
 Params = dict[str, jax.Array]
+State = dict[str, jax.Array]
 Key = int | jax.Array
 
 
@@ -216,9 +217,31 @@ class Objective:
     def value_and_grad(
         self, params: Mapping[str, Any], key: Key, data: tuple[jax.Array, ...] | None = None
     ) -> tuple[jax.Array, Params]:
-        """Unbiased estimates of the ELBO and of its gradient in the unconstrained parameters."""
+        """
+        Unbiased estimates of the ELBO and of its gradient in the unconstrained parameters. Running
+        means, which `step` hands on, are empty here: the gradient may be noisier than that of `fit`.
+        """
         self._check_params(params)
         return self._executable.run(params, as_key(key), self._data(data))
+
+    def init_state(self) -> State:
+        """What the first `step` takes: arrays by name, none where no running mean is a baseline."""
+        return self._executable.initial_state()
+
+    def step(
+        self,
+        params: Mapping[str, Any],
+        key: Key,
+        data: tuple[jax.Array, ...] | None = None,
+        state: State | None = None,
+    ) -> tuple[jax.Array, Params, State]:
+        """
+        `value_and_grad`, with what one step hands to the next: gives value, gradient and the new
+        state. Without a state it is the first step.
+        """
+        self._check_params(params)
+        state = self.init_state() if state is None else state
+        return self._executable.run_step(params, as_key(key), self._data(data), state)
 
     @cached_property
     def _data_types(self) -> list[tuple[tuple[int, ...], Any]]:
@@ -269,6 +292,11 @@ class Objective:
         return {n: jnp.asarray(params[n], type_.dtype) for n, type_ in self._structs.items()}
 
     @property
+    def transition(self) -> Callable[..., Any]:
+        """(params, typed key, data, state) → (value, gradients, state), for use inside a `jax.jit`."""
+        return self._executable.step
+
+    @property
     def step_function(self) -> Callable[..., Any]:
         """(params, typed key, data) → (value, gradients), not jitted, for use inside a `jax.jit`."""
         return self._executable.plain
@@ -314,6 +342,7 @@ class Objective:
         `params` (unconstrained; by default the initial ones).
 
         `relbo_ir.load` reads it, and so does the reader inside it, which needs jax and numpy alone.
+        The exported step is `value_and_grad`: running means are not handed on.
         """
         params = self.init() if params is None else params
         self._check_params(params)

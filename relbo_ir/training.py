@@ -183,16 +183,17 @@ class _Trainer:
         self._chunk = jax.jit(self._scan, static_argnames=("length",), donate_argnums=(0,))
 
     def _scan(self, state: Any, key: jax.Array, start: jax.Array, data: Any, *, length: int) -> Any:
-        program = self.objective.step_function
+        program = self.objective.transition
 
         def step(carry: Any, number: jax.Array) -> Any:
-            params, optimizer_state = carry
-            value, gradient = program(params, jax.random.fold_in(key, number), data)
+            params, optimizer_state, memory = carry
+            step_key = jax.random.fold_in(key, number)
+            value, gradient, memory = program(params, step_key, data, memory)
             finite = [jnp.isfinite(value), *(jnp.all(jnp.isfinite(g)) for g in gradient.values())]
             ascent = jax.tree.map(jnp.negative, gradient)
             updates, optimizer_state = self.optimizer.update(ascent, optimizer_state, params)
             params = optax.apply_updates(params, updates)
-            return (params, optimizer_state), (value, jnp.all(jnp.stack(finite)))
+            return (params, optimizer_state, memory), (value, jnp.all(jnp.stack(finite)))
 
         return jax.lax.scan(step, state, start + jnp.arange(length))
 
@@ -201,7 +202,7 @@ class _Trainer:
     ) -> tuple[Params, Any, bool]:
         """Takes the steps; gives parameters, ELBO history and whether it was interrupted."""
         params = jax.tree.map(jnp.array, params)
-        state = (params, self.optimizer.init(params))
+        state = (params, self.optimizer.init(params), self.objective.init_state())
         layout = Layout(state)
         data = self.objective.data
         length = chunk_length(steps)
@@ -256,7 +257,7 @@ class _Trainer:
         program = self.objective.addends
         addends = program.run(params, key, self.objective.data_for(program))
         sites = [name for name, value in addends.items() if not np.isfinite(np.asarray(value))]
-        value, gradient = self.objective.value_and_grad(params, key, data)
+        value, gradient, _ = self.objective.step(params, key, data, state[2])
         wrong = [name for name, g in gradient.items() if not np.isfinite(np.asarray(g)).all()]
         constrained = self.objective.constrain(params)
         shown = ", ".join(
