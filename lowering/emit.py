@@ -49,6 +49,7 @@ def as_tuple(values):
 def flatten_scan(result):
     return (*result[0], *result[1])
 """,
+    **emit_draws.HELPERS,
 }
 
 

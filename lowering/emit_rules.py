@@ -28,6 +28,8 @@ _SPECIAL = {
     "xlogy": "jsp.xlogy({0}, {1})",
     "xlog1py": "jsp.xlog1py({0}, {1})",
     "betaln": "jsp.betaln({0}, {1})",
+    "ndtri": "jsp.ndtri({0})",
+    "log_ndtr": "jsp.log_ndtr({0})",
     "round_half_even": "lax.round({0}, lax.RoundingMethod.TO_NEAREST_EVEN)",
     "round_half_away": "lax.round({0}, lax.RoundingMethod.AWAY_FROM_ZERO)",
     "logical_not": "lax.bitwise_not({0})",

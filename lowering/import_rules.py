@@ -36,6 +36,7 @@ _ELEMENTWISE = {name: name for name in lax.ELEMENTWISE} | {
 }
 _OURS_ALONE = {
     *("softplus", "logaddexp", "xlogy", "xlog1py", "betaln", "round_half_even", "round_half_away"),
+    *("ndtri", "log_ndtr"),
     *("logical_not", "logical_and", "logical_or", "logical_xor"),
 }
 
