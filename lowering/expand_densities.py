@@ -16,8 +16,7 @@ from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.dist import Transform
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
-from relbo_ir.lowering.densities import DENSITIES
-from relbo_ir.lowering.densities_multivariate import TRACED
+from relbo_ir.lowering.densities import DENSITIES, TRACED
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import inline_function
 from relbo_ir.lowering.supports import conditions_of_transform, guarded, only_where
@@ -118,8 +117,6 @@ class _Expander:
                 return self._transformed_by(wrapper, x)
             case dist.MixtureOp() | dist.MixtureSameFamilyOp() as mixture:
                 return self._mixture(mixture, x)
-            case dist.DeltaOp() as delta:
-                return self._delta(delta, x)
             case dist.OpaqueOp() as opaque:
                 drawn = dist.law_of(law)
                 value = w.convert(x, drawn.value.get_element_type())
@@ -199,13 +196,6 @@ class _Expander:
         batch = x.shape[: len(x.shape) - event_rank]
         rows = [w.broadcast(self.density(c, x), batch) for c in law.components]
         return w.logsumexp(weights + w.concatenate(*[w.expand(row, -1) for row in rows]))
-
-    def _delta(self, law: dist.DeltaOp, x: Expression) -> Expression:
-        w, mass = self.w, self.w.expression(law.log_density)
-        if not self.guard:
-            return mass
-        same = w.call("eq", x, w.convert(w.expression(law.value), self.element))
-        return only_where(w, [same], len(x.shape) - law.event_rank.value.data, mass)
 
 
 def _batch_of_value(x: Expression, base: prob.LawType) -> tuple[int, ...]:

@@ -56,7 +56,7 @@ def conditions_of_transform(w: Writer, transform: Transform, y: Expression) -> l
 
 def _conditions(w: Writer, family: dist.FamilyOp, x: Expression) -> list[Expression]:
     match family.FAMILY.support:
-        case Support.REAL | Support.CATEGORY | Support.POINT:
+        case Support.REAL | Support.CATEGORY:
             return []
         case Support.POSITIVE | Support.NONNEGATIVE:
             return [w.call("gt" if isinstance(family, _NOTHING_AT_ZERO) else "ge", x, 0.0)]

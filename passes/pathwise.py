@@ -12,7 +12,6 @@ from xdsl.passes import ModulePass
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How, HowAttr
-from relbo_ir.dialects.tensors import element_of, is_float
 from relbo_ir.passes.analyses.smoothness import SmoothnessOf
 from relbo_ir.passes.analyses.support import Signs
 from relbo_ir.passes.analyses.walker import Order
@@ -98,8 +97,5 @@ def _draw_obstacle(law: SSAValue) -> str | None:
             return _draw_obstacle(op.base)
         case dist.MixtureOp() | dist.MixtureSameFamilyOp():
             return "a mixture's draw chooses a component, which is not differentiable"
-        case dist.DeltaOp() as op:
-            discrete = not is_float(element_of(op.value.type))
-            return "draws of integers are not differentiable" if discrete else None
         case _:
             return "nothing is known of how its law is drawn"

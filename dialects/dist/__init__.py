@@ -45,7 +45,7 @@ from relbo_ir.dialects.dist.families import (
 )
 from relbo_ir.dialects.dist.family import Draw, Family, Support
 from relbo_ir.dialects.dist.family_op import FamilyOp, broadcast_shapes
-from relbo_ir.dialects.dist.mixtures import DeltaOp, MixtureOp, MixtureSameFamilyOp
+from relbo_ir.dialects.dist.mixtures import MixtureOp, MixtureSameFamilyOp
 from relbo_ir.dialects.dist.multivariate import (
     DirichletMultinomialOp,
     DirichletOp,
@@ -119,7 +119,6 @@ Dist = Dialect(
     "dist",
     [
         *FAMILIES,
-        DeltaOp,
         ExpandOp,
         IndependentOp,
         MixtureOp,
@@ -142,7 +141,6 @@ __all__ = [
     "CategoricalLogitsOp",
     "CategoricalOp",
     "CauchyOp",
-    "DeltaOp",
     "DirichletMultinomialOp",
     "DirichletOp",
     "Dist",

@@ -28,8 +28,6 @@ class Support(Enum):
     """0, 1, ..., up to a parameter."""
     COUNTS = "counts"
     """Vectors of counts whose sum is a parameter."""
-    POINT = "point"
-    """One value, a parameter."""
 
     @property
     def is_discrete(self) -> bool:
@@ -57,7 +55,6 @@ _SUPERSETS: Mapping[Support, frozenset[Support]] = {
     Support.INTERVAL: frozenset({Support.REAL}),
     Support.BOUNDED_COUNT: frozenset({Support.COUNT}),
     Support.COUNTS: frozenset(),
-    Support.POINT: frozenset(),
 }
 
 

@@ -1,17 +1,15 @@
-"""Laws that weigh other laws, and the law of one value."""
+"""Laws that weigh other laws."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
-    ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
-    prop_def,
     result_def,
     traits_def,
     var_operand_def,
@@ -22,7 +20,7 @@ from xdsl.utils.exceptions import VerifyException
 from relbo_ir.dialects.dist.family_op import FORMAT, broadcast_shapes
 from relbo_ir.dialects.dist.wrappers import float_element, law_of
 from relbo_ir.dialects.prob.types import LawType
-from relbo_ir.dialects.tensors import REALS, VALUES, element_of, expect, is_tensor, shape_of_type
+from relbo_ir.dialects.tensors import REALS, element_of, expect, shape_of_type
 
 
 def _mixed(logits: Attribute, batches: Sequence[tuple[int, ...]], event: LawType) -> LawType:
@@ -129,54 +127,3 @@ def _check_floats(name: str, logits: SSAValue, components: Sequence[SSAValue]) -
     for component in components:
         if float_element(component) != element:
             raise VerifyException(f"{name}: weights of {element} and laws of another float type")
-
-
-@irdl_op_definition
-class DeltaOp(IRDLOperation):
-    """
-    All mass at one value: log p(x) = log_density where x = value, −∞ elsewhere. Its last
-    `event_rank` axes are one event; `log_density` broadcasts to the batch.
-
-    ```mlir
-    %law = dist.delta %v, %l {event_rank = 1 : i64} : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
-    ```
-    """
-
-    name = "dist.delta"
-
-    value = operand_def(VALUES)
-    log_density = operand_def(REALS)
-    event_rank = prop_def(IntegerAttr)
-    result = result_def(LawType)
-    traits = traits_def(Pure())
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$value `,` $log_density " + FORMAT
-
-    def __init__(self, value: SSAValue, log_density: SSAValue, event_rank: int):
-        super().__init__(
-            operands=[value, log_density],
-            result_types=[self.law_type(value.type, event_rank)],
-            properties={"event_rank": IntegerAttr(event_rank, i64)},
-        )
-
-    @staticmethod
-    def law_type(value: Attribute, event_rank: int) -> LawType:
-        """The law of a value of that type."""
-        if not is_tensor(value):
-            raise TypeError(f"{value} is not a tensor")
-        return LawType(value, event_rank)
-
-    def verify_(self) -> None:
-        rank = self.event_rank.value.data
-        if not 0 <= rank <= len(shape_of_type(self.value.type)):
-            raise VerifyException(f"{self.name}: {self.value.type} has no {rank} event axes")
-        law = self.law_type(self.value.type, rank)
-        expect(self.name, self.result, law)
-        try:
-            fits = broadcast_shapes(shape_of_type(self.log_density.type), law.batch_shape)
-        except ValueError:
-            fits = None
-        if fits != law.batch_shape:
-            raise VerifyException(
-                f"{self.name}: {self.log_density.type} does not broadcast to the batch of {law}"
-            )

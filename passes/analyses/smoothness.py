@@ -185,8 +185,6 @@ class SmoothnessOf(Walker[Fact]):
                 return worst
             case dist.TransformedByOp() | dist.MixtureOp() | dist.MixtureSameFamilyOp():
                 return worst
-            case dist.DeltaOp():
-                return worst
             case dist.OpaqueOp():
                 return _broken(op, "read by a law without declared smoothness")
             case estim.ScoreOp():

@@ -62,8 +62,6 @@ def support_moves(law: SSAValue, moves: Callable[[SSAValue], bool]) -> bool:
             return any(support_moves(component, moves) for component in op.components)
         case dist.MixtureSameFamilyOp() as op:
             return support_moves(op.component, moves)
-        case dist.DeltaOp() as op:
-            return moves(op.value)
         case dist.OpaqueOp() as op:
             return op.support is None and any(moves(x) for x in op.parameters)
         case _:

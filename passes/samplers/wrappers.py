@@ -53,11 +53,6 @@ def _opaque(d: Drawer, op: dist.OpaqueOp) -> Expression:
     return d.writer.expression(d.source.opaque(op.sample, op))
 
 
-@sampler_of(dist.DeltaOp)
-def _delta(d: Drawer, op: dist.DeltaOp) -> Expression:
-    return d.wide(op.value)
-
-
 @sampler_of(dist.MixtureOp)
 def _mixture(d: Drawer, op: dist.MixtureOp) -> Expression:
     """Every component is drawn, and one of them is chosen: a part of the key each."""

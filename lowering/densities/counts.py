@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relbo_ir.dialects import dist
-from relbo_ir.lowering.densities import density_of, log_beta, pick, poisson
+from relbo_ir.lowering.densities.commonest import density_of, log_beta, pick, poisson
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.formulas import ordered_log_probabilities
 

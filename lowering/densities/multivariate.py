@@ -8,7 +8,7 @@ from typing import Any
 import numpyro.distributions as nd
 
 from relbo_ir.dialects import dist
-from relbo_ir.lowering.densities import density_of, log_beta
+from relbo_ir.lowering.densities.commonest import density_of, log_beta
 from relbo_ir.passes.expressions import Expression, Writer
 
 _HALF_LOG_TWO_PI = 0.9189385332046727

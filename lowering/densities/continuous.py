@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from relbo_ir.dialects import dist
-from relbo_ir.lowering.densities import density_of, log_beta
+from relbo_ir.lowering.densities.commonest import density_of, log_beta
 from relbo_ir.passes.expressions import Expression, Writer
 
 _LOG_PI = math.log(math.pi)
