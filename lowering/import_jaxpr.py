@@ -22,14 +22,19 @@ from xdsl.rewriter import InsertPoint
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.dialects.location import source_location
-from relbo_ir.lowering import import_control, import_indexing, import_rules
+from relbo_ir.lowering import import_composed, import_control, import_indexing, import_rules
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.parameters import CannotHold, encode
 from relbo_ir.lowering.types import ir_type, literal, struct
 
 Handler = Callable[["Importer", Any, list[SSAValue]], Sequence[SSAValue]]
 _SUMMARY = re.compile(r"^(?P<file>.*?):(?P<line>\d+)(?::\d+)? ")
-_RULES = {**import_rules.RULES, **import_indexing.RULES, **import_control.RULES}
+_RULES = {
+    **import_rules.RULES,
+    **import_indexing.RULES,
+    **import_control.RULES,
+    **import_composed.RULES,
+}
 INLINED = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"}
 
 

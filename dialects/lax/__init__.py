@@ -30,6 +30,7 @@ from relbo_ir.dialects.lax.indexing import (
     ScatterBase,
     ScatterOp,
 )
+from relbo_ir.dialects.lax.linalg import CholeskyOp, TriangularSolveOp
 from relbo_ir.dialects.lax.literal import Literal, LiteralAttr, Scalar
 from relbo_ir.dialects.lax.reductions import (
     ArgmaxOp,
@@ -54,6 +55,7 @@ from relbo_ir.dialects.lax.reductions import (
 )
 from relbo_ir.dialects.lax.select import ClampOp, ConstantOp, IntegerPowOp, SelectNOp
 from relbo_ir.dialects.lax.shapes import (
+    BitcastOp,
     BroadcastInDimOp,
     ConcatenateOp,
     ConvertOp,
@@ -79,7 +81,9 @@ Lax = Dialect(
         ArgmaxOp,
         ArgminOp,
         BindOp,
+        BitcastOp,
         BroadcastInDimOp,
+        CholeskyOp,
         ClampOp,
         ConcatenateOp,
         CondOp,
@@ -118,6 +122,7 @@ Lax = Dialect(
         SqueezeOp,
         StackOp,
         TransposeOp,
+        TriangularSolveOp,
         UnstackOp,
         WhileOp,
     ],
@@ -131,7 +136,9 @@ __all__ = [
     "ArgumentOp",
     "BinaryOp",
     "BindOp",
+    "BitcastOp",
     "BroadcastInDimOp",
+    "CholeskyOp",
     "ClampOp",
     "CompareOp",
     "ConcatenateOp",
@@ -181,6 +188,7 @@ __all__ = [
     "StackOp",
     "TernaryOp",
     "TransposeOp",
+    "TriangularSolveOp",
     "UnaryOp",
     "UnstackOp",
     "WhileOp",

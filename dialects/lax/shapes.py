@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from math import prod
 from typing import SupportsIndex
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, TensorType, i64
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    FixedBitwidthType,
+    IntegerAttr,
+    IntegerType,
+    TensorType,
+    i64,
+)
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -29,6 +36,7 @@ from relbo_ir.dialects.tensors import (
     TENSOR,
     VALUES,
     check_axes,
+    element_of,
     expect,
     expect_operand,
     shape_of_type,
@@ -75,6 +83,34 @@ class ConvertOp(IRDLOperation):
     def verify_(self) -> None:
         if shape_of(self.x) != shape_of(self.result):
             raise VerifyException(f"{self.name} keeps the shape")
+
+
+@irdl_op_definition
+class BitcastOp(IRDLOperation):
+    """
+    The bits of each element as another type of the same width.
+
+    ```mlir
+    %r = lax.bitcast %x : (tensor<3xf32>) -> tensor<3xi32>
+    ```
+    """
+
+    name = "lax.bitcast"
+    x = operand_def(VALUES)
+    result = result_def(VALUES)
+    traits = traits_def(Pure())
+    assembly_format = "$x " + FORMAT
+
+    def verify_(self) -> None:
+        if shape_of(self.x) != shape_of(self.result):
+            raise VerifyException(f"{self.name} keeps the shape")
+        if _width(self.x) != _width(self.result):
+            raise VerifyException(f"{self.x.type} and {self.result.type} differ in their width")
+
+
+def _width(value: SSAValue) -> int | None:
+    element = element_of(value.type)
+    return element.bitwidth if isinstance(element, FixedBitwidthType) else None
 
 
 @irdl_op_definition

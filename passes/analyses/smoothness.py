@@ -197,6 +197,8 @@ class SmoothnessOf(Walker[Fact]):
                 return worst
             case lax.GatherOp() | lax.DynamicSliceOp() | lax.DynamicUpdateSliceOp():
                 return self._indexed(op, facts, worst)
+            case lax.TriangularSolveOp() if facts[0].level is Smoothness.CONSTANT:
+                return worst
             case lax.SelectNOp() if facts[0].level is Smoothness.CONSTANT:
                 return worst
             case _ if op.name == "lax.log1p":
