@@ -192,7 +192,7 @@ class MultinomialDrawOp(ShapedDrawOp):
     key.
 
     ```mlir
-    %n = rng.multinomial %k, %p, %n : tensor<1x!rng.key>, tensor<8x3xf32>, tensor<8xf32> -> tensor<1x8x3xi32>
+    %x = rng.multinomial %k, %p, %n : tensor<1x!rng.key>, tensor<8x3xf32>, tensor<8xf32> -> tensor<1x8x3xi32>
     ```
     """
 
