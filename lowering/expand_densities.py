@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, TensorType, i1
@@ -183,7 +183,12 @@ class _Expander:
         return only_where(self.w, [inside], len(drawn.batch_shape), density)
 
     def _mixture(self, law: dist.MixtureOp | dist.MixtureSameFamilyOp, x: Expression) -> Expression:
-        """log Σₖ exp(log wₖ + log pₖ(x))."""
+        """
+        log Σₖ exp(log wₖ + log pₖ(x)). A draw of one component may lie outside of another one's
+        support: only where all have one support does the mixture's own draw need no guard.
+        """
+        if not self.guard and law_support(law.result) is None:
+            return replace(self, guard=True)._mixture(law, x)
         w = self.w
         logits = w.expression(law.logits)
         weights = logits - w.expand(w.logsumexp(logits), -1)

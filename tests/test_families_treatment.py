@@ -7,11 +7,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as nd
 import pytest
 from helpers.texts import apply, hows, plans
 
 import relbo_ir as rb
+from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.lowering.trace import Call, trace_elbo
 from relbo_ir.passes.form_elbo import FormElboPass
@@ -203,6 +205,44 @@ def test_a_mixture_of_one_support_is_a_smooth_prior() -> None:
         rb.sample("z", prior, guide=nd.Normal(rb.param("a", 0.7), 1.0))
 
     assert hows(apply(objective(model), PathwisePass(sites=("z",)))) == {"z": "pathwise"}
+
+
+def test_a_mixtures_own_draw_may_leave_the_support_of_a_component() -> None:
+    """A negative draw has the first component's density alone."""
+
+    def law(a: Any) -> Any:
+        return nd.MixtureGeneral(
+            nd.CategoricalProbs(jnp.array([0.6, 0.4])),
+            [nd.Normal(a, 1.0), nd.HalfNormal(1.0)],
+            support=nd.constraints.real,
+        )
+
+    def model() -> None:
+        rb.sample("z", nd.Normal(0.0, 1.0), guide=law(rb.param("a", -3.0)))
+
+    compiled = rb.ELBO(model).compile(pipeline="score-function")
+    program = compiled.variant("draws")
+    params, key = compiled.init(0), jax.random.key(1)
+    z = program.run(params, key, compiled.data_for(program))["z"]
+    assert z < 0
+    value, _ = compiled.value_and_grad(params, key)
+    only = jnp.log(0.6) + nd.Normal(-3.0, 1.0).log_prob(z)
+    np.testing.assert_allclose(value, nd.Normal(0.0, 1.0).log_prob(z) - only, rtol=1e-5)
+
+
+def test_a_held_draw_whose_bound_moves_breaks_pathwise() -> None:
+    """The entropy of a draw that is held fixed jumps where its bound passes it."""
+
+    def model() -> None:
+        z = rb.sample("z", nd.LogNormal(0.0, 1.0), guide=nd.LogNormal(rb.param("a", 0.7), 1.0))
+        rb.sample("w", nd.Normal(0.0, 1.0), guide=nd.Uniform(0.0, z))
+
+    module = objective(model)
+    for op in module.walk():
+        if isinstance(op, prob.SampleOp) and op.site.data == "w":
+            op.properties["how"] = prob.HowAttr(prob.How.SCORE)
+    with pytest.raises(PassError, match="bound"):
+        apply(module, PathwisePass(sites=("z",)))
 
 
 def test_a_mixture_of_two_supports_is_none() -> None:

@@ -260,13 +260,14 @@ class SmoothnessOf(Walker[Fact]):
 
     def _density(self, op: prob.LogDensityOp, worst: Fact) -> Fact:
         value = self._known(op.value)
-        if _is_own_draw(op):
+        moves_along = value.level is not Smoothness.CONSTANT
+        if moves_along and _is_own_draw(op):
             return max(worst, LIPSCHITZ, key=lambda f: f.level) if _has_kinks(op.law) else worst
         if support_moves(op.law, self._reads):
             return _broken(op, "a bound of a law whose density jumps there")
         if _has_kinks(op.law):
             worst = max(worst, LIPSCHITZ, key=lambda f: f.level)
-        if value.level is Smoothness.CONSTANT:
+        if not moves_along:
             return worst
         if _opaque_inside(op.law):
             return _broken(op, "scored by a law without declared smoothness")
