@@ -51,7 +51,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "diagonal": (lambda x: jnp.diagonal(x, axis1=-1, axis2=-2), (BATCH,)),
     "lower triangle": (lambda x: jnp.zeros((3, 3)).at[jnp.tril_indices(3)].set(x), (POINTS[:1],)),
     "inverse sine": (jnp.arcsin, (POINTS[:2],)),
-    "log_ndtr": (jax.scipy.special.log_ndtr, (np.float32([-30.0, -5.0, 0.3, 9.0]),)),
+    "log_ndtr": (jax.scipy.special.log_ndtr, (np.array([-30.0, -5.0, 0.3, 9.0], np.float32),)),
 }
 
 

@@ -103,7 +103,7 @@ def test_density_is_numpyros(name: str) -> None:
         np.testing.assert_allclose(slope, wanted_slope, rtol=1e-8, atol=1e-9)
 
 
-OUTSIDE = {
+OUTSIDE: dict[str, Any] = {
     "exp": -1.0,
     "sigmoid": 1.5,
     "softplus": 0.0,

@@ -12,6 +12,7 @@ from relbo_ir.dialects.lax.control import (
     WhileOp,
     integer,
 )
+from relbo_ir.dialects.lax.elements import BitcastOp, ConvertOp, IotaOp
 from relbo_ir.dialects.lax.elementwise import (
     ELEMENTWISE,
     BinaryOp,
@@ -55,11 +56,8 @@ from relbo_ir.dialects.lax.reductions import (
 )
 from relbo_ir.dialects.lax.select import ClampOp, ConstantOp, IntegerPowOp, SelectNOp
 from relbo_ir.dialects.lax.shapes import (
-    BitcastOp,
     BroadcastInDimOp,
     ConcatenateOp,
-    ConvertOp,
-    IotaOp,
     PadOp,
     ReshapeOp,
     RevOp,
