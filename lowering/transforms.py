@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from numpyro.distributions import constraints
 from numpyro.distributions import transforms as nt
 from numpyro.distributions.util import sum_rightmost
 from xdsl.dialects.builtin import TensorType
@@ -36,6 +37,8 @@ class Traced:
     shape: tuple[int, ...]
     """Of a transformed draw."""
     event_rank: int
+    support: str | None
+    """The range on all real numbers, where it is one that IR names."""
 
 
 def steps(transforms: Sequence[Any]) -> list[Any]:
@@ -80,7 +83,20 @@ def traced(
             site=site,
         )
     rank = event_rank - transform.domain.event_dim + transform.codomain.event_dim
-    return Traced(tree, tuple(out.shape), rank), [jnp.asarray(leaf) for leaf in leaves]
+    return Traced(tree, tuple(out.shape), rank, _range(transform)), [
+        jnp.asarray(leaf) for leaf in leaves
+    ]
+
+
+_REALS = (constraints.real, constraints.real_vector, constraints.real_matrix)
+_RANGES = ((constraints.simplex, "simplex"), (constraints.corr_cholesky, "corr_cholesky"))
+
+
+def _range(transform: Any) -> str | None:
+    """The name of a transform's range on all real numbers."""
+    if not any(transform.domain is reals for reals in _REALS):
+        return None
+    return next((name for set_, name in _RANGES if transform.codomain is set_), None)
 
 
 def transformed_by(
@@ -123,4 +139,4 @@ def transformed_by(
             (inside, [y]),
         )
     ]
-    return dist.TransformedByOp(base, arrays, functions, law)
+    return dist.TransformedByOp(base, arrays, functions, law, spec.support)

@@ -197,6 +197,30 @@ def _scored(prior: Callable[[], Any], guide: Law) -> None:
     rb.sample("z", prior(), guide=guide(rb.param("a", 0.7)))
 
 
+@pytest.mark.parametrize(
+    ("prior", "transform"),
+    [
+        (lambda: nd.Dirichlet(jnp.ones(4)), nd.transforms.StickBreakingTransform()),
+        (lambda: nd.LKJCholesky(3, 2.0), nd.transforms.CorrCholeskyTransform()),
+    ],
+    ids=["simplex", "corr_cholesky"],
+)
+def test_a_normal_guide_through_a_bijection_is_pathwise(
+    prior: Callable[[], Any], transform: Any
+) -> None:
+    """As the automatic guides make it: the transform's range is the prior's support."""
+
+    def model(base: Any) -> None:
+        guide = nd.TransformedDistribution(base(rb.param("a", jnp.ones(3))).to_event(1), transform)
+        rb.sample("z", prior(), guide=guide)
+
+    module = objective(lambda: model(lambda a: nd.Normal(a, 1.0)))
+    assert hows(apply(module, PathwisePass(sites=("z",)))) == {"z": "pathwise"}
+    bent = objective(lambda: model(lambda a: nd.Gamma(jnp.exp(a), 1.0)))
+    with pytest.raises(PassError, match="cannot be pathwise"):
+        apply(bent, PathwisePass(sites=("z",)))
+
+
 def test_a_mixture_of_one_support_is_a_smooth_prior() -> None:
     def model() -> None:
         prior = nd.MixtureSameFamily(

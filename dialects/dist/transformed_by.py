@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import SymbolRefAttr
+from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     IRDLOperation,
+    ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
     traits_def,
@@ -29,7 +31,8 @@ class TransformedByOp(IRDLOperation):
     The law of T(x), x ~ base, for a smooth bijection T that functions of the module give:
     forward(x, arguments...) = T(x), inverse(y, arguments...) = T⁻¹(y) and
     log_det(x, y, arguments...) = log|det ∂T/∂x|, one number per batch element, as
-    inside(y, arguments...), which says whether y lies in the range.
+    inside(y, arguments...), which says whether y lies in the range. `support` names the range of T
+    on all real numbers, where it is one that does not depend on the arguments.
 
     ```mlir
     %law = dist.transformed_by %base, %a forward(@f) inverse(@g) log_det(@h) inside(@i) : (!prob.law<tensor<3xf32>, event_rank = 1>, tensor<f32>) -> !prob.law<tensor<4xf32>, event_rank = 1>
@@ -44,8 +47,10 @@ class TransformedByOp(IRDLOperation):
     inverse = prop_def(SymbolRefAttr)
     log_det = prop_def(SymbolRefAttr)
     inside = prop_def(SymbolRefAttr)
+    support = opt_prop_def(StringAttr)
     result = result_def(LawType)
     traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = (
         "$base (`,` $arguments^)? `forward` `(` $forward `)` `inverse` `(` $inverse `)` "
         "`log_det` `(` $log_det `)` `inside` `(` $inside `)` attr-dict `:` "
@@ -58,12 +63,16 @@ class TransformedByOp(IRDLOperation):
         arguments: Sequence[SSAValue],
         functions: Sequence[str],
         law: LawType,
+        support: str | None = None,
     ):
         names = ("forward", "inverse", "log_det", "inside")
         super().__init__(
             operands=[base, arguments],
             result_types=[law],
-            properties={n: SymbolRefAttr(f) for n, f in zip(names, functions, strict=True)},
+            properties={
+                **{n: SymbolRefAttr(f) for n, f in zip(names, functions, strict=True)},
+                "support": None if support is None else StringAttr(support),
+            },
         )
 
     def verify_(self) -> None:

@@ -34,6 +34,10 @@ def law_support(law: SSAValue) -> Support | None:
                 case Transform.AFFINE:
                     base = law_support(op.base)
                     return Support.REAL if base is Support.REAL else None
+        case dist.TransformedByOp() as op if op.support is not None:
+            if law_support(op.base) is not Support.REAL:
+                return None
+            return next((s for s in Support if s.value == op.support.data), None)
         case dist.OpaqueOp() as op if op.support is not None:
             return next((s for s in Support if s.value == op.support.data), None)
         case _:

@@ -86,6 +86,7 @@ func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l
   %mixture = dist.mixture %u, %cauchy, %laplace, %gumbel : (tensor<3xf32>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
   %mixture_same_family = dist.mixture_same_family %v, %cauchy : (tensor<8xf32>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<f32>>
   %transformed_by = dist.transformed_by %multivariate_normal, %u forward(@shift) inverse(@shift) log_det(@slope) inside(@inside) : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+  %known_range = dist.transformed_by %multivariate_normal, %u forward(@shift) inverse(@shift) log_det(@slope) inside(@inside) {support = "simplex"} : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
   func.return
 }
 
@@ -166,6 +167,7 @@ func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l
 // CHECK-NEXT:     %mixture = dist.mixture %u, %cauchy, %laplace, %gumbel : (tensor<3xf32>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     %mixture_same_family = dist.mixture_same_family %v, %cauchy : (tensor<8xf32>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<f32>>
 // CHECK-NEXT:     %transformed_by = dist.transformed_by %multivariate_normal, %u forward(@shift) inverse(@shift) log_det(@slope) inside(@inside) : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// CHECK-NEXT:     %known_range = dist.transformed_by %multivariate_normal, %u forward(@shift) inverse(@shift) log_det(@slope) inside(@inside) {support = "simplex"} : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
@@ -254,6 +256,7 @@ func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l
 // GENERIC-NEXT:     %mixture = "dist.mixture"(%u, %cauchy, %laplace, %gumbel) : (tensor<3xf32>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // GENERIC-NEXT:     %mixture_same_family = "dist.mixture_same_family"(%v, %cauchy) : (tensor<8xf32>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<f32>>
 // GENERIC-NEXT:     %transformed_by = "dist.transformed_by"(%multivariate_normal, %u) <{forward = @shift, inverse = @shift, log_det = @slope, inside = @inside}> : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// GENERIC-NEXT:     %known_range = "dist.transformed_by"(%multivariate_normal, %u) <{forward = @shift, inverse = @shift, log_det = @slope, inside = @inside, support = "simplex"}> : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT: }) : () -> ()
