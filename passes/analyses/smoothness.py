@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.dist import Support
@@ -189,6 +189,8 @@ class SmoothnessOf(Walker[Fact]):
                 return _broken(op, "read by a law without declared smoothness")
             case estim.ScoreOp():
                 return worst
+            case estim.LeaveOneOutOp() | estim.RunningMeanOp():
+                return CONSTANT  # of other draws than this one
             case lax.IntegerPowOp() if op.exponent.value.data >= 0:
                 return worst
             case lax.IntegerPowOp() if self.signs.of(op.x) is Sign.POSITIVE:
