@@ -18,7 +18,7 @@ from xdsl.ir import Attribute, Operation
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects import lax
-from relbo_ir.dialects.dist import OpaqueOp, float_element, law_of
+from relbo_ir.dialects.dist import OpaqueOp, TransformedByOp, float_element, law_of
 from relbo_ir.dialects.key import KeyType
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob.functions import ElboOp, FuncOp
@@ -110,6 +110,14 @@ def asked_of(op: Operation) -> Iterator[Asked]:
         case lax.CondOp():
             for branch in op.branches:
                 yield branch, [x.type for x in op.arguments], [r.type for r in op.values]
+        case TransformedByOp():
+            drawn, base = law_of(op.result), law_of(op.base).value
+            given, value = [x.type for x in op.arguments], drawn.value
+            number = TensorType(value.get_element_type(), drawn.batch_shape)
+            yield op.forward, [base, *given], [value]
+            yield op.inverse, [value, *given], [base]
+            yield op.log_det, [base, value, *given], [number]
+            yield op.inside, [value, *given], [TensorType(i1, drawn.batch_shape)]
         case OpaqueOp():
             law, parameters = law_of(op.result), [x.type for x in op.parameters]
             yield op.sample, [KeyType(), *parameters], [law.value]

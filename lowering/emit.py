@@ -49,18 +49,7 @@ def as_tuple(values):
 def flatten_scan(result):
     return (*result[0], *result[1])
 """,
-    "subsample": """
-def subsample(key, size, count):
-    # The first steps of a Fisher-Yates shuffle: its time is that of the part, not of the whole.
-    def swap(indices, step):
-        place, offset = step
-        other = place + offset
-        return indices.at[place].set(indices[other]).at[other].set(indices[place]), None
-
-    places = jnp.arange(count)
-    offsets = random.randint(key, (count,), 0, size - places)
-    return lax.scan(swap, jnp.arange(size), (places, offsets))[0][:count]
-""",
+    **emit_draws.HELPERS,
 }
 
 

@@ -17,6 +17,10 @@ _PARAMETER_FREE: dict[type[Operation], str] = {
     rng.NormalNoiseOp: "normal",
     rng.UniformNoiseOp: "uniform",
     rng.CauchyNoiseOp: "cauchy",
+    rng.LaplaceNoiseOp: "laplace",
+    rng.LogisticNoiseOp: "logistic",
+    rng.GumbelNoiseOp: "gumbel",
+    rng.ExponentialNoiseOp: "exponential",
 }
 
 
@@ -58,6 +62,34 @@ def _subsample(em: FunctionEmitter, op: rng.SubsampleDrawOp) -> str:
     return f"{draw}.astype({dtype_text(op.result)})[None]"
 
 
+@emits(rng.BinomialDrawOp)
+def _binomial(em: FunctionEmitter, op: Operation) -> str:
+    keys, count, probs = (em.name(v) for v in op.operands)
+    return f"random.binomial({keys}[0], {count}, {probs}).astype({dtype_text(op.results[0])})[None]"
+
+
+@emits(rng.MultinomialDrawOp)
+def _multinomial(em: FunctionEmitter, op: Operation) -> str:
+    keys, probs, count = (em.name(v) for v in op.operands)
+    draw = f"random.multinomial({keys}[0], {count}, {probs})"
+    return f"{draw}.astype({dtype_text(op.results[0])})[None]"
+
+
+@emits(rng.VonMisesDrawOp)
+def _von_mises(em: FunctionEmitter, op: Operation) -> str:
+    keys, concentration = (em.name(v) for v in op.operands)
+    em.module.helper("von_mises")
+    return f"von_mises({keys}[0], {concentration})[None]"
+
+
+@emits(rng.PartKeysOp)
+def _part_keys(em: FunctionEmitter, op: rng.PartKeysOp) -> str:
+    keys, part = em.name(op.keys), op.part.value.data
+    if shape_of(op.result) == (1,):
+        return f"random.fold_in({keys}[0], {part})[None]"
+    return f"jax.vmap(random.fold_in, (0, None))({keys}, {part})"
+
+
 @emits(rng.SiteKeysOp)
 def _site_keys(em: FunctionEmitter, op: rng.SiteKeysOp) -> str:
     names = [n.data for n in op.sites]
@@ -80,4 +112,42 @@ def _particle_key(em: FunctionEmitter, op: Operation) -> str:
     return f"random.fold_in({', '.join(em.name(v) for v in op.operands)})"
 
 
-__all__ = ["EMIT"]
+HELPERS = {
+    "subsample": """
+def subsample(key, size, count):
+    # The first steps of a Fisher-Yates shuffle: its time is that of the part, not of the whole.
+    def swap(indices, step):
+        place, offset = step
+        other = place + offset
+        return indices.at[place].set(indices[other]).at[other].set(indices[place]), None
+
+    places = jnp.arange(count)
+    offsets = random.randint(key, (count,), 0, size - places)
+    return lax.scan(swap, jnp.arange(size), (places, offsets))[0][:count]
+""",
+    "von_mises": """
+def von_mises(key, concentration):
+    # Best and Fisher (1979): a wrapped Cauchy, its angle 2 atan(g tan(pi u / 2)), accepted by the
+    # ratio of the densities; written without differences of numbers that are nearly equal.
+    root = jnp.sqrt(1 + 4 * concentration * concentration)
+    half = jnp.sqrt(2 * (1 + root))
+    gap = (1 + 1 / (root + 2 * concentration) + half) / (1 + root + half)
+    slope = gap / (2 - gap)
+
+    def step(state):
+        key, done, angle = state
+        key, key_u, key_v = random.split(key, 3)
+        u = random.uniform(key_u, angle.shape, angle.dtype, -1.0, 1.0)
+        v = random.uniform(key_v, angle.shape, angle.dtype)
+        new = 2 * jnp.arctan(slope * jnp.tan(0.5 * jnp.pi * u))
+        c = 0.25 * gap * gap * (1 + root + half) + 2 * concentration * jnp.sin(0.5 * new) ** 2
+        accepted = (c * (2 - c) >= v) | (jnp.log(c / v) + 1 >= c) | jnp.isnan(c)
+        return key, done | accepted, jnp.where(done, angle, jnp.where(accepted, new, angle))
+
+    start = (key, jnp.zeros(concentration.shape, bool), jnp.zeros_like(concentration))
+    return lax.while_loop(lambda state: ~jnp.all(state[1]), step, start)[2]
+""",
+}
+"""Functions that the emitted source holds where an expression calls them."""
+
+__all__ = ["EMIT", "HELPERS"]

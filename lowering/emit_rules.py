@@ -28,6 +28,8 @@ _SPECIAL = {
     "xlogy": "jsp.xlogy({0}, {1})",
     "xlog1py": "jsp.xlog1py({0}, {1})",
     "betaln": "jsp.betaln({0}, {1})",
+    "ndtri": "jsp.ndtri({0})",
+    "log_ndtr": "jsp.log_ndtr({0})",
     "round_half_even": "lax.round({0}, lax.RoundingMethod.TO_NEAREST_EVEN)",
     "round_half_away": "lax.round({0}, lax.RoundingMethod.AWAY_FROM_ZERO)",
     "logical_not": "lax.bitwise_not({0})",
@@ -94,6 +96,8 @@ def _elementwise(short: str) -> Emit:
         names = em.mixed_operands(op.operands)
         if pattern is not None:
             return pattern.format(*names)
+        if "accuracy" in op.properties:
+            names.append("accuracy=lax.AccuracyMode.HIGHEST")
         return f"lax.{short}({', '.join(names)})"
 
     return emit
@@ -122,6 +126,11 @@ def _constant(em: FunctionEmitter, op: lax.ConstantOp) -> str:
 @emits(lax.ConvertOp)
 def _convert(em: FunctionEmitter, op: Operation) -> str:
     return f"lax.convert_element_type({em.name(op.operands[0])}, {dtype_text(op.results[0])})"
+
+
+@emits(lax.BitcastOp)
+def _bitcast(em: FunctionEmitter, op: Operation) -> str:
+    return f"lax.bitcast_convert_type({em.name(op.operands[0])}, {dtype_text(op.results[0])})"
 
 
 @emits(lax.BroadcastInDimOp)
@@ -221,6 +230,19 @@ def _sort(em: FunctionEmitter, op: lax.SortOp) -> str:
     operands = ", ".join(em.name(x) for x in op.xs)
     options = f"is_stable={bool(op.is_stable)}, num_keys={op.num_keys.value.data}"
     return f"lax.sort(({operands},), dimension={op.dimension.value.data}, {options})"
+
+
+@emits(lax.CholeskyOp)
+def _cholesky(em: FunctionEmitter, op: Operation) -> str:
+    return f"lax.linalg.cholesky({em.name(op.operands[0])}, symmetrize_input=False)"
+
+
+@emits(lax.TriangularSolveOp)
+def _triangular_solve(em: FunctionEmitter, op: lax.TriangularSolveOp) -> str:
+    names = ("left_side", "lower", "transpose_a", "unit_diagonal")
+    given = (op.left_side, op.lower, op.transpose_a, op.unit_diagonal)
+    options = ", ".join(f"{n}={bool(v)}" for n, v in zip(names, given, strict=True))
+    return f"lax.linalg.triangular_solve({em.name(op.a)}, {em.name(op.b)}, {options})"
 
 
 @emits(lax.DotGeneralOp)

@@ -37,6 +37,8 @@ class Executable:
     """As `run`, for use inside another jit."""
     step: Callable[..., Any]
     """(params, key, data, state) → (value, gradients by name, state), for use inside a jit."""
+    run_step: Callable[..., Any]
+    """As `step`; jitted."""
     initial_state: Callable[[], dict[str, Any]]
     """What the first step takes as its state; empty where nothing is handed on."""
     data_roles: tuple[Attribute, ...]
@@ -61,7 +63,9 @@ def executable(module: ModuleOp, symbol: str = "elbo") -> Executable:
         return plain(params, key, data)[0]
 
     roles = tuple(data_roles(find_function(module, symbol)))
-    made = Executable(source, jax.jit(plain), jax.jit(value), plain, step, initial, roles)
+    made = Executable(
+        source, jax.jit(plain), jax.jit(value), plain, step, jax.jit(step), initial, roles
+    )
     _CACHE[key] = made
     while len(_CACHE) > _CACHE_SIZE:
         _CACHE.popitem(last=False)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jax
+import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, BoolAttr, SymbolRefAttr
 from xdsl.ir import Attribute, SSAValue
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import integer
 from relbo_ir.lowering.import_rules import RULES, Built, known, like, make, rule
-from relbo_ir.lowering.types import ir_type
+from relbo_ir.lowering.types import ir_type, literal
 
 if TYPE_CHECKING:
     from relbo_ir.lowering.import_jaxpr import Importer
@@ -50,11 +52,41 @@ def _while(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built
     )
 
 
+_KERNELS = frozenset({"mosaic"})
+"""Platforms that are languages of kernels: no program of ours is lowered for one."""
+
+
+def _the_branch(platforms: Any) -> int | None:
+    """The only branch of a choice by platform that a program can take, if there is one."""
+    if platforms is None:
+        return None
+    taken = [k for k, p in enumerate(platforms) if p is None or not _KERNELS.issuperset(p)]
+    return taken[0] if len(taken) == 1 else None
+
+
+@rule("platform_index")
+def _platform_index(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    branch = _the_branch(equation.params["platforms"])
+    if branch is None:
+        return None
+    return lax.ConstantOp(literal(np.asarray(branch, equation.outvars[0].aval.dtype)))
+
+
 @rule("cond")
 def _cond(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    branch = _the_branch(equation.params.get("branches_platforms"))
+    if branch is not None:
+        return importer.run(equation.params["branches"][branch], operands[1:])
     branches = [importer.function(branch, "cond") for branch in equation.params["branches"]]
     symbols = ArrayAttr([SymbolRefAttr(branch) for branch in branches])
     return make(lax.CondOp, equation, operands, branches=symbols)
+
+
+@rule("call_hi_primitive")
+def _expansion(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    """A primitive that JAX writes in others (`jnp.nonzero`, from 0.12 on): as these."""
+    structs = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.invars]
+    return importer.run(jax.make_jaxpr(equation.params["_prim"].expand)(*structs), operands)
 
 
 @rule("custom_jvp_call")

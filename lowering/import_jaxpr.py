@@ -22,14 +22,19 @@ from xdsl.rewriter import InsertPoint
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.dialects.location import source_location
-from relbo_ir.lowering import import_control, import_indexing, import_rules
+from relbo_ir.lowering import import_composed, import_control, import_indexing, import_rules
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.parameters import CannotHold, encode
 from relbo_ir.lowering.types import ir_type, literal, struct
 
 Handler = Callable[["Importer", Any, list[SSAValue]], Sequence[SSAValue]]
 _SUMMARY = re.compile(r"^(?P<file>.*?):(?P<line>\d+)(?::\d+)? ")
-_RULES = {**import_rules.RULES, **import_indexing.RULES, **import_control.RULES}
+_RULES = {
+    **import_rules.RULES,
+    **import_indexing.RULES,
+    **import_control.RULES,
+    **import_composed.RULES,
+}
 INLINED = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"}
 
 
@@ -73,9 +78,14 @@ class Importer:
         self.builder = Builder(where)
         self.handlers: Mapping[str, Handler] = {} if handlers is None else handlers
         self.inside = inside
+        self._caller: LocationAttr | None = None
 
     def insert(self, op: Operation, location: LocationAttr | None = None) -> Operation:
-        """Inserts an op with the location of the equation that it comes from."""
+        """
+        Inserts an op with the location of the equation that it comes from; where that has none, as
+        in the body of a library's function, with its caller's.
+        """
+        location = location or self._caller
         if location is not None:
             op.location = location
         self.builder.insert(op)
@@ -139,10 +149,13 @@ class Importer:
         if name.startswith("relbo_"):
             raise self.misplaced(equation)
         if name in INLINED:
+            caller, self._caller = self._caller, location or self._caller
             inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
-            if isinstance(inner, core.ClosedJaxpr):
-                return self.inline(inner.jaxpr, [self.constant(c) for c in inner.consts], operands)
-            return self.inline(inner, [], operands)
+            closed = isinstance(inner, core.ClosedJaxpr)
+            constants = [self.constant(c) for c in inner.consts] if closed else []
+            results = self.inline(inner.jaxpr if closed else inner, constants, operands)
+            self._caller = caller
+            return results
         rule = _RULES.get(name)
         if rule is not None and import_rules.takes(equation, operands):
             built = rule(self, equation, operands)

@@ -36,6 +36,7 @@ _ELEMENTWISE = {name: name for name in lax.ELEMENTWISE} | {
 }
 _OURS_ALONE = {
     *("softplus", "logaddexp", "xlogy", "xlog1py", "betaln", "round_half_even", "round_half_away"),
+    *("ndtri", "log_ndtr"),
     *("logical_not", "logical_and", "logical_or", "logical_xor"),
 }
 
@@ -95,13 +96,17 @@ def _elementwise(short: str) -> Rule:
     predicate = issubclass(lax.ELEMENTWISE[short], (lax.CompareOp, lax.PredicateOp))
 
     def build(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-        if not known(equation.params):
+        highest = equation.params.get("accuracy") is jlax.AccuracyMode.HIGHEST
+        if not known(equation.params, *(["accuracy"] if highest else [])):
             return None
         dtypes = {atom.aval.dtype for atom in equation.invars}
         if len(dtypes) != 1 or not (predicate or dtypes == {equation.outvars[0].aval.dtype}):
             return None  # as |x| of a complex x, or xʸ for an integer array y
         shape = equation.outvars[0].aval.shape
-        return lax.elementwise(short, *[like(importer, v, shape) for v in operands])
+        op = lax.elementwise(short, *[like(importer, v, shape) for v in operands])
+        if highest:
+            op.properties["accuracy"] = StringAttr("highest")
+        return op
 
     return build
 
@@ -147,6 +152,14 @@ def _convert(importer: Importer, equation: Any, operands: list[SSAValue]) -> Bui
             value = jlax.convert_element_type(array_of(owner.value), equation.params["new_dtype"])
         return lax.ConstantOp(literal(value))
     return lax.ConvertOp(operands[0], element_type(equation.params["new_dtype"]))
+
+
+@rule("bitcast_convert_type")
+def _bitcast(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    same = equation.invars[0].aval.shape == equation.outvars[0].aval.shape
+    if not same or not known(equation.params, "new_dtype"):
+        return None
+    return make(lax.BitcastOp, equation, operands)
 
 
 @rule("integer_pow")
@@ -307,6 +320,23 @@ def _sort(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
         is_stable=BoolAttr.from_bool(params["is_stable"]),
         num_keys=integer(params["num_keys"]),
     )
+
+
+@rule("cholesky")
+def _cholesky(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    return make(lax.CholeskyOp, equation, operands) if known(equation.params) else None
+
+
+_SOLVE = ("left_side", "lower", "transpose_a", "unit_diagonal")
+
+
+@rule("triangular_solve")
+def _triangular_solve(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
+    params = dict(equation.params)
+    if params.pop("conjugate_a") or not known(params, *_SOLVE):
+        return None
+    props = {name: BoolAttr.from_bool(bool(params[name])) for name in _SOLVE}
+    return make(lax.TriangularSolveOp, equation, operands, **props)
 
 
 @rule("dot_general")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as nd
-from numpyro.distributions import transforms as nt
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from relbo_ir.dialects import dist
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.dialects.prob import LawType
+from relbo_ir.lowering import transforms
 from relbo_ir.lowering.distributions import InverseGaussian
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.types import element_type, struct
@@ -33,12 +33,43 @@ _FAMILIES: dict[type[Any], tuple[type[dist.FamilyOp], tuple[str, ...]]] = {
     nd.CategoricalProbs: (dist.CategoricalOp, ("probs",)),
     nd.CategoricalLogits: (dist.CategoricalLogitsOp, ("logits",)),
     nd.Poisson: (dist.PoissonOp, ("rate",)),
+    nd.Cauchy: (dist.CauchyOp, ("loc", "scale")),
+    nd.Laplace: (dist.LaplaceOp, ("loc", "scale")),
+    nd.Logistic: (dist.LogisticOp, ("loc", "scale")),
+    nd.Gumbel: (dist.GumbelOp, ("loc", "scale")),
+    nd.StudentT: (dist.StudentTOp, ("df", "loc", "scale")),
+    nd.Uniform: (dist.UniformOp, ("low", "high")),
+    nd.Exponential: (dist.ExponentialOp, ("rate",)),
+    nd.Weibull: (dist.WeibullOp, ("scale", "concentration")),
+    nd.Kumaraswamy: (dist.KumaraswamyOp, ("concentration1", "concentration0")),
+    nd.InverseGamma: (dist.InverseGammaOp, ("concentration", "rate")),
+    nd.VonMises: (dist.VonMisesOp, ("loc", "concentration")),
+    nd.GeometricProbs: (dist.GeometricOp, ("probs",)),
+    nd.GeometricLogits: (dist.GeometricLogitsOp, ("logits",)),
+    nd.BinomialProbs: (dist.BinomialOp, ("probs", "total_count")),
+    nd.BinomialLogits: (dist.BinomialLogitsOp, ("logits", "total_count")),
+    nd.BetaBinomial: (
+        dist.BetaBinomialOp,
+        ("concentration1", "concentration0", "total_count"),
+    ),
+    nd.NegativeBinomialProbs: (dist.NegativeBinomialOp, ("total_count", "probs")),
+    nd.NegativeBinomialLogits: (dist.NegativeBinomialLogitsOp, ("total_count", "logits")),
+    nd.NegativeBinomial2: (dist.GammaPoissonOp, ("concentration", "rate")),
+    nd.GammaPoisson: (dist.GammaPoissonOp, ("concentration", "rate")),
+    nd.ZeroInflatedPoisson: (dist.ZeroInflatedPoissonOp, ("gate", "rate")),
+    nd.OrderedLogistic: (dist.OrderedLogisticOp, ("predictor", "cutpoints")),
+    nd.Dirichlet: (dist.DirichletOp, ("concentration",)),
+    nd.MultivariateNormal: (dist.MultivariateNormalOp, ("loc", "scale_tril")),
+    nd.LowRankMultivariateNormal: (
+        dist.LowRankMultivariateNormalOp,
+        ("loc", "cov_factor", "cov_diag"),
+    ),
+    nd.MultinomialProbs: (dist.MultinomialOp, ("probs", "total_count")),
+    nd.MultinomialLogits: (dist.MultinomialLogitsOp, ("logits", "total_count")),
+    nd.DirichletMultinomial: (dist.DirichletMultinomialOp, ("concentration", "total_count")),
+    nd.GaussianRandomWalk: (dist.GaussianRandomWalkOp, ("scale",)),
+    nd.LKJCholesky: (dist.LKJCholeskyOp, ("concentration",)),
     InverseGaussian: (dist.InverseGaussianOp, ("mean", "concentration")),
-}
-_TRANSFORMS: dict[type[Any], dist.Transform] = {
-    nt.ExpTransform: dist.Transform.EXP,
-    nt.SigmoidTransform: dist.Transform.SIGMOID,
-    nt.SoftplusTransform: dist.Transform.SOFTPLUS,
 }
 
 
@@ -51,6 +82,8 @@ class LawSpec:
     base: LawSpec | None = None
     count: int = 0
     """How many arrays this node takes, after those of its base."""
+    others: tuple[LawSpec, ...] = ()
+    """Further laws that this node is made of; their arrays follow those of the base."""
 
 
 def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
@@ -63,9 +96,14 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         )
     cls = type(law)
     if cls in _FAMILIES:
-        names = _FAMILIES[cls][1]
+        op, names = _FAMILIES[cls]
         arrays = _floats([getattr(law, name) for name in names])
-        return LawSpec("family", (cls.__name__,), None, len(arrays)), arrays
+        size = _SIZED[cls](law) if cls in _SIZED else None
+        return LawSpec("family", (op, size), None, len(arrays)), arrays
+    if cls in _TRUNCATED and type(law.base_dist) is nd.Normal:
+        return _truncated_normal(law)
+    if cls in (nd.MixtureSameFamily, nd.MixtureGeneral):
+        return _mixture(law, site)
     if cls is nd.Independent:
         base, arrays = describe(law.base_dist, site)
         rank = law.reinterpreted_batch_ndims
@@ -76,6 +114,10 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
             return base, arrays
         if base.kind == "opaque":
             return _opaque(law)
+        if _is_traced(base):
+            inner = law.base_dist
+            wide = inner.base_dist.expand(tuple(law.batch_shape))
+            return describe(nd.TransformedDistribution(wide, inner.transforms), site)
         return LawSpec("expand", (tuple(law.batch_shape),), base), arrays
     if cls is nd.TransformedDistribution:
         described = _transformed(law, site)
@@ -121,6 +163,54 @@ def has_ops(law: Any, site: str) -> bool:
     return _transformed(law, site) is not None
 
 
+_SIZED: dict[type[Any], Callable[[Any], int]] = {
+    nd.GaussianRandomWalk: lambda law: law.num_steps,
+    nd.LKJCholesky: lambda law: law.dimension,
+}
+_TRUNCATED = (
+    nd.LeftTruncatedDistribution,
+    nd.RightTruncatedDistribution,
+    nd.TwoSidedTruncatedDistribution,
+)
+
+
+def _truncated_normal(law: Any) -> tuple[LawSpec, list[Any]]:
+    """Truncated from the right alone is the reflection of truncated from the left."""
+    loc, scale = law.base_dist.loc, law.base_dist.scale
+    if type(law) is nd.TwoSidedTruncatedDistribution:
+        arrays = _floats([loc, scale, law.low, law.high])
+        return LawSpec("family", (dist.TruncatedNormalOp, None), None, 4), arrays
+    if type(law) is nd.LeftTruncatedDistribution:
+        arrays = _floats([loc, scale, law.low])
+        return LawSpec("family", (dist.LeftTruncatedNormalOp, None), None, 3), arrays
+    arrays = _floats([-loc, scale, -law.high, 0.0, -1.0])
+    reflected = LawSpec("family", (dist.LeftTruncatedNormalOp, None), None, 3)
+    return LawSpec("transformed", (dist.Transform.AFFINE,), reflected, 2), arrays
+
+
+def _mixture(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
+    """The weights as logarithms, after the components."""
+    mixing = law.mixing_distribution
+    by_logits = type(mixing) is nd.CategoricalLogits
+    same = type(law) is nd.MixtureSameFamily
+    components = [law.component_distribution] if same else law.component_distributions
+    specs, arrays = [], list[Any]()
+    for component in components:
+        spec, mine = describe(component, site)
+        specs.append(spec)
+        arrays += mine
+    logits = _floats([mixing.logits if by_logits else jnp.log(mixing.probs)])
+    kind = "mixture_same_family" if same else "mixture"
+    return LawSpec(kind, (), specs[0], 1, tuple(specs[1:])), [*arrays, *logits]
+
+
+def _is_traced(spec: LawSpec) -> bool:
+    """Whether a law holds a traced transform, which has one shape."""
+    while spec.kind == "transformed" and spec.base is not None:
+        spec = spec.base
+    return spec.kind == "transformed_by"
+
+
 def _floats(values: list[Any]) -> list[Any]:
     dtype = jnp.result_type(
         float, *[v for v in values if jnp.issubdtype(jnp.result_type(v), float)]
@@ -129,22 +219,25 @@ def _floats(values: list[Any]) -> list[Any]:
 
 
 def _transformed(law: Any, site: str) -> tuple[LawSpec, list[Any]] | None:
+    """The base through one transform after the other; None where a transform is not known."""
     spec, arrays = describe(law.base_dist, site)
-    flat: list[Any] = []
-    for transform in law.transforms:
-        parts = transform.parts if type(transform) is nt.ComposeTransform else [transform]
-        flat.extend(p for p in parts if type(p) is not nt.IdentityTransform)
-    for transform in flat:
-        if type(transform) in _TRANSFORMS:
-            spec = LawSpec("transformed", (_TRANSFORMS[type(transform)],), spec)
-        elif type(transform) is nt.AffineTransform:
-            spec = LawSpec("transformed", (dist.Transform.AFFINE,), spec, 2)
+    shape = (*law.base_dist.batch_shape, *law.base_dist.event_shape)
+    event_rank = len(law.base_dist.event_shape)
+    for transform in transforms.steps(law.transforms):
+        name = transforms.NAMED.get(type(transform))
+        if name is dist.Transform.AFFINE:
+            spec = LawSpec("transformed", (name,), spec, 2)
             arrays = [*arrays, *_floats([transform.loc, transform.scale])]
+        elif name is not None:
+            spec = LawSpec("transformed", (name,), spec)
+        elif transforms.is_bijection(transform):
+            static, mine = transforms.traced(transform, shape, event_rank, site)
+            spec = LawSpec("transformed_by", (static,), spec, len(mine))
+            arrays, shape, event_rank = [*arrays, *mine], static.shape, static.event_rank
         else:
             return None
-    shape = (*law.batch_shape, *law.event_shape)
-    base_shape = (*law.base_dist.batch_shape, *law.base_dist.event_shape)
-    return (spec, arrays) if shape == base_shape else None
+    fits = shape == (*law.batch_shape, *law.event_shape) and event_rank == len(law.event_shape)
+    return (spec, arrays) if fits else None
 
 
 def _opaque(law: Any) -> tuple[LawSpec, list[Any]]:
@@ -170,10 +263,13 @@ def _fixed_support(cls: type[Any]) -> str | None:
 def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> SSAValue:
     """Writes the ops of a law; takes its arrays in the order of `describe`."""
     base = None if spec.base is None else build_law(spec.base, arrays, importer)
+    others = [build_law(other, arrays, importer) for other in spec.others]
     mine = [next(arrays) for _ in range(spec.count)]
     match spec.kind:
         case "family":
-            cls = next(op for t, (op, _) in _FAMILIES.items() if t.__name__ == spec.static[0])
+            cls, size = spec.static
+            if issubclass(cls, dist.SizedFamilyOp):
+                return importer.insert(cls(*mine, size=size)).results[0]
             return importer.insert(cls(*mine)).results[0]
         case "opaque":
             return importer.insert(_opaque_op(spec, mine, importer)).results[0]
@@ -195,6 +291,12 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
             op = dist.ExpandOp(base, spec.static[0])
         case "mask":
             op = dist.MaskOp(base, mine[0])
+        case "mixture":
+            op = dist.MixtureOp(mine[0], [base, *others])
+        case "mixture_same_family":
+            op = dist.MixtureSameFamilyOp(mine[0], base)
+        case "transformed_by":
+            op = transforms.transformed_by(base, mine, spec.static[0], importer)
         case _:
             op = dist.TransformedOp(base, spec.static[0], mine)
     return importer.insert(op).results[0]

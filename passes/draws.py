@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from xdsl.dialects.builtin import SymbolRefAttr
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from relbo_ir.dialects import dist, lax, prob, rng
-from relbo_ir.dialects.dist import Transform
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.tensors import with_shape
@@ -33,22 +32,17 @@ class NoiseSource(Protocol):
         """Noise without parameters, of its shape."""
         ...
 
-    def log_gamma(self, concentration: Expression) -> SSAValue:
-        """Logarithms of Gamma draws of that shape, from the one key of the choice."""
-        ...
-
-    def discrete(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:
-        """A draw that is not a smooth function of noise: `draw` makes its op from the keys."""
+    def parametric(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:
+        """A draw by a sampler that takes parameters: `draw` makes its op from the keys."""
         ...
 
     def opaque(self, sampler: SymbolRefAttr, law: dist.OpaqueOp) -> SSAValue:
         """A draw by a function of the module."""
         ...
 
-
-def noise_of(law: SSAValue) -> Noise | None:
-    """The noise that draws of a law are made from, where they are made from one such tensor."""
-    return _noise(law, prob_shape(law))
+    def part(self, number: int) -> NoiseSource:
+        """Randomness of one part of a draw, independent of that of its other parts."""
+        ...
 
 
 def prob_shape(law: SSAValue) -> tuple[int, ...]:
@@ -56,138 +50,156 @@ def prob_shape(law: SSAValue) -> tuple[int, ...]:
     return dist.law_of(law).value.get_shape()
 
 
+NOISE: dict[type[dist.FamilyOp], type[rng.NoiseOp]] = {
+    dist.NormalOp: rng.NormalNoiseOp,
+    dist.HalfNormalOp: rng.NormalNoiseOp,
+    dist.LogNormalOp: rng.NormalNoiseOp,
+    dist.MultivariateNormalOp: rng.NormalNoiseOp,
+    dist.LowRankMultivariateNormalOp: rng.NormalNoiseOp,
+    dist.GaussianRandomWalkOp: rng.NormalNoiseOp,
+    dist.CauchyOp: rng.CauchyNoiseOp,
+    dist.HalfCauchyOp: rng.CauchyNoiseOp,
+    dist.LaplaceOp: rng.LaplaceNoiseOp,
+    dist.LogisticOp: rng.LogisticNoiseOp,
+    dist.GumbelOp: rng.GumbelNoiseOp,
+    dist.ExponentialOp: rng.ExponentialNoiseOp,
+    dist.WeibullOp: rng.ExponentialNoiseOp,
+    dist.KumaraswamyOp: rng.ExponentialNoiseOp,
+    dist.GeometricOp: rng.ExponentialNoiseOp,
+    dist.GeometricLogitsOp: rng.ExponentialNoiseOp,
+    dist.UniformOp: rng.UniformNoiseOp,
+    dist.LeftTruncatedNormalOp: rng.UniformNoiseOp,
+    dist.TruncatedNormalOp: rng.UniformNoiseOp,
+    dist.BernoulliOp: rng.UniformNoiseOp,
+    dist.BernoulliLogitsOp: rng.UniformNoiseOp,
+}
+"""The noise that a family's draws are made from, where they are made from one such tensor."""
+
+
+def noise_of(law: SSAValue) -> Noise | None:
+    """The noise that draws of a law are made from, where they are made from one such tensor."""
+    return _noise(law, prob_shape(law))
+
+
 def _noise(law: SSAValue, shape: tuple[int, ...]) -> Noise | None:
     match law.owner:
-        case dist.NormalOp() | dist.HalfNormalOp() | dist.LogNormalOp():
-            return Noise(rng.NormalNoiseOp, dist.float_element(law), shape)
-        case dist.HalfCauchyOp():
-            return Noise(rng.CauchyNoiseOp, dist.float_element(law), shape)
-        case dist.BernoulliOp() | dist.BernoulliLogitsOp():
-            return Noise(rng.UniformNoiseOp, dist.float_element(law), shape)
+        case dist.FamilyOp() as op if type(op) in NOISE:
+            if isinstance(op, dist.LowRankMultivariateNormalOp):
+                shape = (*shape[:-1], lax.shape_of(op.cov_factor)[-1] + shape[-1])
+            return Noise(NOISE[type(op)], dist.float_element(law), shape)
         case dist.IndependentOp() | dist.ExpandOp() | dist.TransformedOp() as op:
             return _noise(op.base, shape)
+        case dist.TransformedByOp() as op:
+            return _noise(op.base, prob_shape(op.base))
         case _:
             return None
 
 
-def draw(choice: prob.SampleOp, writer: Writer, source: NoiseSource) -> SSAValue:
-    """Writes a choice's draw from a source of noise."""
-    return _Drawer(choice, writer, source, prob_shape(choice.law)).draw(choice.law).value
+Sampler = Callable[["Drawer", Any], Expression]
+SAMPLERS: dict[type[Operation], Sampler] = {}
+OpT = TypeVar("OpT", bound=Operation)
+
+
+def sampler_of(
+    *laws: type[OpT],
+) -> Callable[[Callable[[Drawer, OpT], Expression]], Callable[[Drawer, OpT], Expression]]:
+    """Registers how draws of a law are written."""
+
+    def register(
+        function: Callable[[Drawer, OpT], Expression],
+    ) -> Callable[[Drawer, OpT], Expression]:
+        SAMPLERS.update(dict.fromkeys(laws, function))
+        return function
+
+    return register
 
 
 @dataclass
-class _Drawer:
+class Drawer:
+    """Writes draws of one shape from one source of noise."""
+
     choice: prob.SampleOp
     writer: Writer
     source: NoiseSource
     shape: tuple[int, ...]
 
     def draw(self, law: SSAValue) -> Expression:
-        w = self.writer
-        noise = _noise(law, self.shape)
-        match law.owner:
-            case dist.NormalOp() as op:
-                return self._value(op.loc) + self._value(op.scale) * self._source(noise)
-            case dist.HalfNormalOp() as op:
-                return self._value(op.scale) * w.apply("abs", self._source(noise))
-            case dist.LogNormalOp() as op:
-                normal = self._value(op.loc) + self._value(op.scale) * self._source(noise)
-                return w.apply("exp", normal)
-            case dist.HalfCauchyOp() as op:
-                return self._value(op.scale) * w.apply("abs", self._source(noise))
-            case dist.GammaOp() as op:
-                wide = w.broadcast(self._value(op.concentration), self.shape)
-                gamma = w.expression(self.source.log_gamma(wide))
-                return w.apply("exp", gamma) / self._value(op.rate)
-            case dist.BetaOp() as op:
-                return self._beta(op)
-            case dist.BernoulliOp() as op:
-                return self._below(self._source(noise), self._value(op.probs))
-            case dist.BernoulliLogitsOp() as op:
-                probs = w.apply("logistic", self._value(op.logits))
-                return self._below(self._source(noise), probs)
-            case dist.CategoricalOp() as op:
-                return self._categorical(w.apply("log", w.expression(op.probs)))
-            case dist.CategoricalLogitsOp() as op:
-                return self._categorical(w.expression(op.logits))
-            case dist.PoissonOp() as op:
-                rate = w.broadcast(self._value(op.rate), self.shape)
-                return self._discrete(
-                    lambda keys: rng.PoissonDrawOp(keys, rate.value, self._element())
-                )
-            case dist.InverseGaussianOp() as op:
-                return self._inverse_gaussian(op)
-            case dist.IndependentOp() as op:
-                return self.draw(op.base)
-            case dist.ExpandOp() as op:
-                return self.draw(op.base)
-            case dist.TransformedOp() as op:
-                return self._transform(op, self.draw(op.base))
-            case dist.OpaqueOp() as op:
-                return w.expression(self.source.opaque(op.sample, op))
-            case _:
-                raise PassError.at(
-                    self.choice,
-                    "nothing is known of how its law is drawn",
-                    "draw from a law that a dist op makes",
-                    site=self.choice.site.data,
-                )
+        """A draw of the law, of this shape."""
+        op = law.owner
+        sampler = SAMPLERS.get(type(op)) if isinstance(op, Operation) else None
+        if sampler is None:
+            raise self.error(
+                "nothing is known of how its law is drawn", "draw from a law that a dist op makes"
+            )
+        return sampler(self, op)
 
-    def _value(self, value: SSAValue) -> Expression:
+    def error(self, cause: str, remedy: str) -> PassError:
+        """An error about the choice."""
+        return PassError.at(self.choice, cause, remedy, site=self.choice.site.data)
+
+    def part(self, number: int, shape: tuple[int, ...] | None = None) -> Drawer:
+        """A drawer of one part of this draw, of this shape or another."""
+        mine = self.shape if shape is None else shape
+        return Drawer(self.choice, self.writer, self.source.part(number), mine)
+
+    def value(self, value: SSAValue) -> Expression:
+        """A parameter."""
         return self.writer.expression(value)
 
-    def _source(self, noise: Noise | None) -> Expression:
+    def wide(self, value: SSAValue | Expression, events: int = 0) -> Expression:
+        """A parameter at the batch of the draws; its last `events` axes are no batch axes."""
+        x = value if isinstance(value, Expression) else self.value(value)
+        shape = self.shape[: len(self.shape) - events] if events else self.shape
+        return self.writer.broadcast(x, (*shape, *x.shape[len(x.shape) - events :]))
+
+    def noise(self, op: dist.FamilyOp) -> Expression:
+        """The noise of a family at this shape."""
+        noise = _noise(op.result, self.shape)
         if noise is None:
-            raise ValueError("this law draws from no simple noise")
+            raise ValueError(f"{op.name} draws from no simple noise")
         return self.writer.expression(self.source.noise(noise))
 
-    def _element(self) -> Attribute:
+    def parametric(self, make: Callable[[SSAValue], rng.ShapedDrawOp]) -> Expression:
+        """A draw by a sampler that takes parameters."""
+        return self.writer.expression(self.source.parametric(make))
+
+    def log_gamma(self, concentration: Expression) -> Expression:
+        """Logarithms of Gamma draws of rate 1, of the concentration's shape."""
+        return self.parametric(lambda keys: rng.LogGammaDrawOp(keys, concentration.value))
+
+    def element(self) -> Attribute:
+        """The element type of the choice."""
         return dist.law_of(self.choice.law).value.get_element_type()
 
-    def _beta(self, op: dist.BetaOp) -> Expression:
-        """g₁/(g₁ + g₀) = logistic(log g₁ − log g₀), both from one key: a stack of two draws."""
+    def poisson(self, rate: Expression) -> Expression:
+        """Poisson draws."""
+        wide, element = self.wide(rate), self.element()
+        return self.parametric(lambda keys: rng.PoissonDrawOp(keys, wide.value, element))
+
+    def binomial(self, count: SSAValue, probs: Expression) -> Expression:
+        """Binomial draws."""
+        trials, wide, element = self.wide(count).value, self.wide(probs).value, self.element()
+        return self.parametric(lambda keys: rng.BinomialDrawOp(keys, trials, wide, element))
+
+    def categorical(self, logits: Expression, element: Attribute | None = None) -> Expression:
+        """Categories by log weights on the last axis."""
+        wide = self.writer.broadcast(logits, (*self.shape, logits.shape[-1])).value
+        kind = self.element() if element is None else element
+        return self.parametric(lambda keys: rng.CategoricalDrawOp(keys, wide, kind))
+
+    def log_odds_of_beta(self, a: Expression, b: Expression) -> Expression:
+        """log x − log(1 − x) of a Beta(a, b) draw x: the difference of two log-Gamma draws."""
         w = self.writer
-        parameters = (op.concentration1, op.concentration0)
-        wide = [w.broadcast(self._value(p), self.shape).value for p in parameters]
+        wide = [self.wide(p).value for p in (a, b)]
         both = with_shape(wide[0].type, (2, *self.shape))
         stack = w.insert(
             lax.StackOp.create(
                 operands=wide, result_types=[both], properties={"axis": lax.integer(0)}
             )
         )
-        draws = self.source.log_gamma(w.expression(stack))
+        draws = self.log_gamma(w.expression(stack)).value
         first, second = (w.expression(row(w, draws, k)) for k in (0, 1))
-        return w.apply("logistic", first - second)
-
-    def _below(self, uniform: Expression, probability: Expression) -> Expression:
-        less = self.writer.call("lt", uniform, probability)
-        return self.writer.convert(less, self._element())
-
-    def _discrete(self, make: Callable[[SSAValue], rng.ShapedDrawOp]) -> Expression:
-        return self.writer.expression(self.source.discrete(make))
-
-    def _categorical(self, logits: Expression) -> Expression:
-        wide = self.writer.broadcast(logits, (*self.shape, logits.shape[-1]))
-        return self._discrete(lambda keys: rng.CategoricalDrawOp(keys, wide.value, self._element()))
-
-    def _inverse_gaussian(self, op: dist.InverseGaussianOp) -> Expression:
-        mean, concentration = self._value(op.mean), self._value(op.concentration)
-        ratio = self.writer.broadcast(mean / concentration, self.shape)
-        wald = self._discrete(lambda keys: rng.WaldDrawOp(keys, ratio.value))
-        return concentration * wald
-
-    def _transform(self, op: dist.TransformedOp, x: Expression) -> Expression:
-        w = self.writer
-        match op.transform.data:
-            case Transform.EXP:
-                return w.apply("exp", x)
-            case Transform.SIGMOID:
-                return w.apply("logistic", x)
-            case Transform.SOFTPLUS:
-                return w.apply("softplus", x)
-            case Transform.AFFINE:
-                loc, scale = (w.expression(a) for a in op.arguments)
-                return loc + scale * x
+        return first - second
 
 
 def row(writer: Writer, stack: SSAValue, index: int) -> SSAValue:

@@ -15,6 +15,7 @@ from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import is_tensor
 from relbo_ir.passes.analyses.reach import reached_from
+from relbo_ir.passes.analyses.support import support_moves
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.treatment import check_patterns, expectations, matches
 
@@ -116,7 +117,7 @@ class DropZeroScorePass(ModulePass):
             return w.stop_gradient(w.expression(op.result)).value
         if draw.how.data is not How.PATHWISE or not self.pathwise:
             return None
-        law = _fixed(w, op.law)
+        law = None if support_moves(op.law, lambda _: True) else _fixed(w, op.law)
         if law is None:
             return None
         copy = op.clone()
@@ -126,7 +127,7 @@ class DropZeroScorePass(ModulePass):
 
 
 def _fixed(w: Writer, law: SSAValue) -> SSAValue | None:
-    """The law with parameters whose derivative is 0; None where its support may move with them."""
+    """The law with parameters whose derivative is 0; None for a law that is made in another way."""
     op = law.owner
     if isinstance(op, dist.FamilyOp):
         operands = [w.stop_gradient(w.expression(v)).value for v in op.operands]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.builder import Builder
+from xdsl.dialects.builtin import BoolAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -123,6 +124,83 @@ class Writer:
         """The sum along axes (all of them by default)."""
         axes = tuple(range(len(x.shape))) if axes is None else tuple(axes)
         return x if not axes else self.expression(self.insert(lax.ReduceSumOp(x.value, axes)))
+
+    def select(self, which: Expression, no: Expression | Number, yes: Expression) -> Expression:
+        """`yes` where `which` holds, else `no`; all broadcast to a common shape."""
+        other = no.shape if isinstance(no, Expression) else ()
+        shape = broadcast_shapes(which.shape, other, yes.shape)
+        cases = [self._wide(x, yes, shape).value for x in (no, yes)]
+        return self.expression(
+            self.insert(lax.SelectNOp(self.broadcast(which, shape).value, cases))
+        )
+
+    def expand(self, x: Expression, axis: int) -> Expression:
+        """x with a new axis of size 1 at that place, negative from the right of the result."""
+        place = axis if axis >= 0 else len(x.shape) + 1 + axis
+        shape = (*x.shape[:place], 1, *x.shape[place:])
+        return self.reshape(x, shape)
+
+    def reshape(self, x: Expression, shape: Sequence[int]) -> Expression:
+        """The same elements in another shape."""
+        type_ = with_shape(x.value.type, shape)
+        return self.expression(self.insert(lax.ReshapeOp(x.value, type_)))
+
+    def part(self, x: Expression, start: int, stop: int) -> Expression:
+        """x[..., start:stop]."""
+        rank = len(x.shape)
+        starts, stops = [0] * (rank - 1) + [start], [*x.shape[:-1], stop]
+        type_ = with_shape(x.value.type, [*x.shape[:-1], stop - start])
+        return self.expression(self.insert(lax.SliceOp(x.value, type_, starts, stops, [1] * rank)))
+
+    def concatenate(self, *pieces: Expression) -> Expression:
+        """The pieces, whose other axes agree, one after the other along the last axis."""
+        rank, size = len(pieces[0].shape), sum(x.shape[-1] for x in pieces)
+        type_ = with_shape(pieces[0].value.type, [*pieces[0].shape[:-1], size])
+        op = lax.ConcatenateOp.create(
+            operands=[x.value for x in pieces],
+            result_types=[type_],
+            properties={"dimension": lax.integer(rank - 1)},
+        )
+        return self.expression(self.insert(op))
+
+    def pad(self, x: Expression, low: Sequence[int], high: Sequence[int]) -> Expression:
+        """x with so many zeros before and after along each axis."""
+        zero = self.constant(with_shape(x.value.type, ()), 0)
+        shape = [a + n + b for a, n, b in zip(low, x.shape, high, strict=True)]
+        op = lax.PadOp.create(
+            operands=[x.value, zero.value],
+            result_types=[with_shape(x.value.type, shape)],
+            properties={
+                "low": lax.ints(low),
+                "high": lax.ints(high),
+                "interior": lax.ints([0] * len(shape)),
+            },
+        )
+        return self.expression(self.insert(op))
+
+    def iota(self, like: Expression, shape: Sequence[int], axis: int) -> Expression:
+        """Each element its index along one axis, of the element type of `like`."""
+        op = lax.IotaOp.create(
+            result_types=[with_shape(like.value.type, shape)],
+            properties={"dimension": lax.integer(axis)},
+        )
+        return self.expression(self.insert(op))
+
+    def cumsum(self, x: Expression) -> Expression:
+        """Running sums along the last axis."""
+        op = lax.CumsumOp.create(
+            operands=[x.value],
+            result_types=[x.value.type],
+            properties={
+                "axis": lax.integer(len(x.shape) - 1),
+                "reverse": BoolAttr.from_bool(False),
+            },
+        )
+        return self.expression(self.insert(op))
+
+    def logsumexp(self, x: Expression) -> Expression:
+        """log Σ exp x along the last axis, which is dropped."""
+        return self.expression(self.insert(lax.LogSumExpOp(x.value, [len(x.shape) - 1])))
 
     def stop_gradient(self, x: Expression) -> Expression:
         """x with derivative 0."""

@@ -14,10 +14,11 @@ from xdsl.rewriter import InsertPoint
 from relbo_ir.dialects import dist, prob, rng
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How
-from relbo_ir.passes.draws import Noise, draw
-from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.draws import Noise
+from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.lower_sampling import add_argument, check_decided, finish, function_of
 from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.samplers import draw
 from relbo_ir.passes.treatment import choices, expectations
 
 
@@ -29,8 +30,8 @@ class ExternalizeDrawsPass(ModulePass):
     is a function whose weighted sum over all draws is the estimator's exact mean.
 
     Lemma: as for `relbo-lower-sampling`. Side conditions: every choice is `score` or `pathwise`;
-    a pathwise choice is a function of normal or Cauchy noise (an implicit derivative has no such
-    noise), else an error.
+    a pathwise choice is a function of one tensor of noise without parameters (an implicit derivative
+    has no such noise), else an error.
 
     Options: none.
 
@@ -80,13 +81,13 @@ class _External:
     def noise(self, noise: Noise) -> SSAValue:
         return _argument(self.function, self.choice, TensorType(noise.element, noise.shape))
 
-    def log_gamma(self, concentration: Expression) -> SSAValue:
-        raise self._refuse()
-
-    def discrete(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:
+    def parametric(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:
         raise self._refuse()
 
     def opaque(self, sampler: SymbolRefAttr, law: dist.OpaqueOp) -> SSAValue:
+        raise self._refuse()
+
+    def part(self, number: int) -> _External:
         raise self._refuse()
 
     def _refuse(self) -> PassError:

@@ -15,9 +15,10 @@ from xdsl.rewriter import InsertPoint
 from relbo_ir.dialects import dist, prob, rng
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import ROLE, How
-from relbo_ir.passes.draws import Noise, draw, noise_of, prob_shape, row
-from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.draws import Noise, noise_of, row
+from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.samplers import draw
 
 
 @dataclass(frozen=True)
@@ -189,27 +190,33 @@ class _Keyed:
         default_factory=dict[tuple[str, Noise], SSAValue]
     )
 
+    parts: tuple[int, ...] = ()
+
     def noise(self, noise: Noise) -> SSAValue:
-        return self.drawn[self.choice.site.data, noise]
-
-    def _keys(self) -> SSAValue:
-        return self.writer.insert(rng.SiteKeysOp(self.key, [self.choice.site.data]))
-
-    def log_gamma(self, concentration: Expression) -> SSAValue:
-        stack = self.writer.insert(rng.LogGammaDrawOp(self._keys(), concentration.value))
+        known = self.drawn.get((self.choice.site.data, noise))
+        if known is not None and not self.parts:
+            return known
+        keys = self._keys()
+        stack = self.writer.insert(noise.kind(keys, noise.element, noise.shape))
         return row(self.writer, stack, 0)
 
-    def discrete(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:
+    def _keys(self) -> SSAValue:
+        keys = self.writer.insert(rng.SiteKeysOp(self.key, [self.choice.site.data]))
+        for number in self.parts:
+            keys = self.writer.insert(rng.PartKeysOp(keys, number))
+        return keys
+
+    def parametric(self, draw: Callable[[SSAValue], rng.ShapedDrawOp]) -> SSAValue:
         return row(self.writer, self.writer.insert(draw(self._keys())), 0)
 
     def opaque(self, sampler: SymbolRefAttr, law: dist.OpaqueOp) -> SSAValue:
-        key = self.writer.insert(rng.SiteKeyOp(self.key, self.choice.site.data))
-        result = dist.law_of(self.choice.law).value
-        if prob_shape(law.result) != result.get_shape():
-            raise PassError.at(
-                self.choice,
-                "an expanded opaque law cannot be drawn yet",
-                "give the distribution its full batch shape",
-                site=self.choice.site.data,
-            )
+        if self.parts:
+            key = row(self.writer, self._keys(), 0)
+        else:
+            key = self.writer.insert(rng.SiteKeyOp(self.key, self.choice.site.data))
+        result = dist.law_of(law.result).value
         return self.writer.insert(CallOp(sampler, [key, *law.parameters], [result]))
+
+    def part(self, number: int) -> _Keyed:
+        parts = (*self.parts, number)
+        return _Keyed(self.choice, self.key, self.writer, self.drawn, parts)

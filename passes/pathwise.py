@@ -88,7 +88,14 @@ def _draw_obstacle(law: SSAValue) -> str | None:
             if op.FAMILY.draw is dist.Draw.NONE:
                 return f"draws of {op.name} are not differentiable"
             return None
-        case dist.IndependentOp() | dist.ExpandOp() | dist.TransformedOp() as op:
+        case (
+            dist.IndependentOp()
+            | dist.ExpandOp()
+            | dist.TransformedOp()
+            | dist.TransformedByOp() as op
+        ):
             return _draw_obstacle(op.base)
+        case dist.MixtureOp() | dist.MixtureSameFamilyOp():
+            return "a mixture's draw chooses a component, which is not differentiable"
         case _:
             return "nothing is known of how its law is drawn"

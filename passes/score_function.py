@@ -16,7 +16,7 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.prob import How, HowAttr
 from relbo_ir.passes.analyses.reach import reached_from
-from relbo_ir.passes.analyses.support import law_support
+from relbo_ir.passes.analyses.support import support_moves
 from relbo_ir.passes.treatment import check_patterns, expectations, selected
 
 
@@ -65,7 +65,7 @@ class ScoreFunctionPass(ModulePass):
 def _score(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> None:
     moving = _parameter_values(expectation)
     for choice in treated:
-        if _support_moves(choice.law, moving):
+        if support_moves(choice.law, moving.__contains__):
             raise PassError.at(
                 choice,
                 "the support of the guide's law is not proved to be free of parameters",
@@ -90,21 +90,3 @@ def _score(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> Non
 def _parameter_values(expectation: prob.ExpectationOp) -> set[SSAValue]:
     parent = expectation.parent_op()
     return reached_from(parent.body.block.args) if isinstance(parent, prob.GradientOp) else set()
-
-
-def _support_moves(law: SSAValue, moving: set[SSAValue]) -> bool:
-    """Whether the support may depend on parameters: a bounded law shifted or scaled by them."""
-    match law.owner:
-        case dist.FamilyOp():
-            return False
-        case dist.IndependentOp() | dist.ExpandOp() as op:
-            return _support_moves(op.base, moving)
-        case dist.TransformedOp() as op:
-            bounded = law_support(op.base) is not dist.Support.REAL
-            if bounded and any(argument in moving for argument in op.arguments):
-                return True
-            return _support_moves(op.base, moving)
-        case dist.OpaqueOp() as op:
-            return op.support is None
-        case _:
-            return True

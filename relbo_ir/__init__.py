@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from relbo_ir import distributions, numpyro
     from relbo_ir.dialects.errors import ModelError, PassError, RelboError, UnsupportedError
+    from relbo_ir.lowering.artifact import load
     from relbo_ir.modeling import deterministic, factor, observe, param, plate, sample
     from relbo_ir.objective import ELBO, Objective
     from relbo_ir.pipelines import PIPELINES
@@ -36,6 +37,7 @@ _HOMES: dict[str, str] = {
     "deterministic": "relbo_ir.modeling",
     "factor": "relbo_ir.modeling",
     "fit": "relbo_ir.training",
+    "load": "relbo_ir.lowering.artifact",
     "observe": "relbo_ir.modeling",
     "param": "relbo_ir.modeling",
     "plate": "relbo_ir.modeling",
@@ -56,6 +58,7 @@ __all__ = [
     "distributions",
     "factor",
     "fit",
+    "load",
     "numpyro",
     "observe",
     "param",

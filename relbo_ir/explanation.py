@@ -1,16 +1,30 @@
-"""Why each choice is treated as it is."""
+"""Why each choice and each addend is treated as it is, and which source lines decided it."""
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
+from collections.abc import Iterator
 
-from relbo_ir.dialects import dist, prob
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+
+from relbo_ir.dialects import dist, estim, prob
+from relbo_ir.dialects.lax import ConstantOp, shape_of
 from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.prob import How
+from relbo_ir.formulas import Formulas
+from relbo_ir.notation import Plain
+from relbo_ir.notebook import Text
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.pathwise import Facts, pathwise_obstacle
-from relbo_ir.passes.treatment import choices, expectations
+from relbo_ir.passes.treatment import choices
+
+_NO_LINE = "no source line"
+_READ = {
+    How.PATHWISE: "the gradient goes through the draw",
+    How.SCORE: "the draw is held fixed",
+    How.ENUMERATED: "summed over its values",
+    How.EXACT: "undecided",
+}
 
 
 def family_of(law: SSAValue) -> str:
@@ -22,28 +36,51 @@ def family_of(law: SSAValue) -> str:
             return f"{op.transform.data.value} of {family_of(op.base)}"
         case dist.IndependentOp() | dist.ExpandOp() as op:
             return family_of(op.base)
-        case _:
+        case dist.OpaqueOp():
             return "opaque law"
+        case Operation() as op:
+            return op.name
+        case _:
+            return "law"
 
 
-def explain(module: ModuleOp) -> str:
-    """A line or two for every choice of the module, in order."""
+def explain(module: ModuleOp) -> Text:
+    """
+    Every choice of a module of level 3, then every addend, in order.
+
+    A choice: family, plates, how its gradient is taken, and why. An addend: its formula, the
+    choices that it reads, those whose scores weigh it, and the ops that compute it by source line.
+    """
     lines: list[str] = []
-    for expectation in expectations(module):
-        facts = Facts(expectation)
-        for choice in choices(expectation):
-            lines.extend(_explain(choice, facts))
-        moved = reached_from(choice.value for choice in choices(expectation))
-        for op in expectation.body.block.ops:
-            if isinstance(op, prob.DeterministicOp) and op.point is not None:
-                lines.extend(_explain_point(op, op.value in moved))
-            elif isinstance(op, prob.SubsampleOp):
-                lines.append(f'plate "{op.plate.string_value()}": a minibatch, drawn uniformly')
-    return "\n".join(lines)
+    for function in module.ops:
+        if not isinstance(function, prob.FuncOp):
+            continue
+        for expectation in function.walk():
+            if isinstance(expectation, prob.ExpectationOp):
+                lines.extend(_explain_expectation(function, expectation))
+    return Text("\n".join(lines))
+
+
+def _explain_expectation(function: prob.FuncOp, expectation: prob.ExpectationOp) -> Iterator[str]:
+    facts = Facts(expectation)
+    for choice in choices(expectation):
+        yield from _explain_choice(choice, facts)
+    moved = reached_from(choice.value for choice in choices(expectation))
+    for op in expectation.body.block.ops:
+        if isinstance(op, prob.DeterministicOp) and op.point is not None:
+            yield from _explain_point(op, op.value in moved)
+        elif isinstance(op, prob.SubsampleOp):
+            yield f'plate "{op.plate.string_value()}": a minibatch, drawn uniformly'
+    formulas = Formulas(function, Plain())
+    yielded = expectation.terminator
+    for name, value in zip(yielded.names, yielded.addends, strict=True):
+        yield from _explain_addend(name.data, value, formulas)
+    for definition in formulas.definitions:
+        yield f"{definition.name} = {definition.text} ({source_line(definition.op) or _NO_LINE})"
 
 
 def _explain_point(op: prob.DeterministicOp, is_drawn: bool) -> list[str]:
-    line = source_line(op) or "no source line"
+    line = source_line(op) or _NO_LINE
     if is_drawn:
         return [f'"{op.site.data}" ({line}): a function of other choices']
     return [
@@ -52,10 +89,10 @@ def _explain_point(op: prob.DeterministicOp, is_drawn: bool) -> list[str]:
     ]
 
 
-def _explain(choice: prob.SampleOp, facts: Facts) -> list[str]:
+def _explain_choice(choice: prob.SampleOp, facts: Facts) -> list[str]:
     plates = [axis.plate.string_value() for axis in choice.plates or ()]
     where = f" in plate {', '.join(plates)}" if plates else ""
-    line = source_line(choice) or "no source line"
+    line = source_line(choice) or _NO_LINE
     how = choice.how.data
     head = f'"{choice.site.data}" ({line}): {family_of(choice.law)}{where}, {how.value}'
     obstacle = pathwise_obstacle(choice, facts)
@@ -64,3 +101,88 @@ def _explain(choice: prob.SampleOp, facts: Facts) -> list[str]:
     if how is How.PATHWISE:
         return [head, "    the draw is differentiable, and all that reads it is smooth in it"]
     return [head, "    pathwise is legal too; the pipeline chose otherwise"]
+
+
+def _explain_addend(name: str, value: SSAValue, formulas: Formulas) -> Iterator[str]:
+    cost, weights = _unweighed(value)
+    elements = 1
+    for size in shape_of(cost):
+        elements *= size
+    count = f", {elements} elements" if shape_of(cost) else ""
+    yield f'addend "{name}"{count}: {formulas.text(cost)}'
+    ops = list(_computing(cost))
+    read = [op for op in ops if isinstance(op, prob.SampleOp)]
+    for choice in read:
+        yield f'    reads "{choice.site.data}": {_READ[choice.how.data]}'
+    if not read:
+        yield "    reads no choice: its gradient is exact"
+    for kind, sites in weights:
+        yield f"    {kind}: {', '.join(sites) or 'none'}"
+    for line, names in _by_line(ops).items():
+        yield f"    {line}: {', '.join(names)}"
+
+
+def _unweighed(value: SSAValue) -> tuple[SSAValue, list[tuple[str, list[str]]]]:
+    """An addend without what weighs it, and that in words, outermost first."""
+    weights: list[tuple[str, list[str]]] = []
+    while isinstance(owner := value.owner, (estim.ScoreOp, estim.AttachOp)):
+        if isinstance(owner, estim.ScoreOp):
+            scored = [_scored(upstream) for upstream in owner.upstream]
+            kind = "weighed by the scores of (score function" + (
+                ", with a baseline)" if owner.baselines else ")"
+            )
+            weights.append((kind, list(dict.fromkeys(s for names in scored for s in names))))
+            value = owner.cost
+        else:
+            sites = [
+                f'"{op.site.data}"'
+                for op in _computing(owner.gradient_of)
+                if isinstance(op, prob.SampleOp)
+            ]
+            weights.append(("its gradient is replaced by one that reads", sites))
+            value = owner.value
+    return value, weights
+
+
+def _scored(upstream: SSAValue) -> list[str]:
+    """The choices whose own log densities an upstream is made of."""
+    return [
+        f'"{op.value.owner.site.data}"'
+        for op in _computing(upstream)
+        if isinstance(op, prob.LogDensityOp)
+        and isinstance(op.value.owner, prob.SampleOp)
+        and op.value.owner.law is op.law
+    ]
+
+
+def _computing(value: SSAValue) -> Iterator[Operation]:
+    """The ops that a value is computed by, up to and including the choices that it reads."""
+    seen: set[Operation] = set()
+    stack = [value]
+    found: list[Operation] = []
+    while stack:
+        owner = stack.pop().owner
+        if isinstance(owner, Block) or owner in seen:
+            continue
+        seen.add(owner)
+        found.append(owner)
+        if isinstance(owner, prob.SampleOp):
+            continue
+        stack.extend(owner.operands)
+        for inner in owner.walk() if owner.regions else ():
+            stack.extend(inner.operands)
+    yield from reversed(found)
+
+
+def _by_line(ops: list[Operation]) -> dict[str, list[str]]:
+    """The names of the ops that compute something, by source line."""
+    lines: dict[str, list[str]] = {}
+    for op in ops:
+        # A law without a line of its own stands in the formula, under the site's line.
+        is_law = bool(op.results) and isinstance(op.results[0].type, prob.LawType)
+        if isinstance(op, (prob.SampleOp, ConstantOp)) or (is_law and not source_line(op)):
+            continue
+        names = lines.setdefault(source_line(op) or _NO_LINE, [])
+        if op.name not in names:
+            names.append(op.name)
+    return lines

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import ModelError
+from relbo_ir.emission import at_level
 from relbo_ir.explanation import explain
+from relbo_ir.graph import dot
+from relbo_ir.latex import latex
 from relbo_ir.lowering import constraints
-from relbo_ir.lowering.autoguides import (
-    MEAN_FIELD,
-    auto_guide,
-    is_auto_guide,
-    prepare_auto_guide,
-)
-from relbo_ir.lowering.executable import Executable, data_roles, executable, find_function
-from relbo_ir.lowering.trace import Call, Traced, lacks_guides, split_call, trace_elbo
-from relbo_ir.lowering.types import struct
-from relbo_ir.pipelines import Pipeline, resolve, run, without_cycle_collection
+from relbo_ir.lowering.autoguides import auto_guide
+from relbo_ir.lowering.executable import Executable, executable, find_function
+from relbo_ir.lowering.export import Exportable, artifact_bytes
+from relbo_ir.lowering.stablehlo import argument_types, stablehlo_text
+from relbo_ir.notebook import Program, Text
+from relbo_ir.origins import FromPython, Origin, closure_name, slots_of, traced_model
+from relbo_ir.pipelines import Pipeline, level_of, resolve, run, without_cycle_collection
+from relbo_ir.predictive import Forward
+from relbo_ir.storage import write_file
+from relbo_ir.tree import tree
 
 Params = dict[str, jax.Array]
+State = dict[str, jax.Array]
 Key = int | jax.Array
 
 
@@ -68,42 +72,23 @@ class ELBO:
         or a sequence of passes and patterns; `particles` is the number of independent draws that a
         value and a gradient are the mean of.
         """
-        call = split_call(self.model, args, kwargs)
-        check_data(call.names, call.leaves)
         with without_cycle_collection():
-            elbo, (module, traced) = self, self.trace(args, kwargs, call)
-            if self.guide is None and lacks_guides(module):
-                elbo = ELBO(self.model, MEAN_FIELD)
-                module, traced = elbo.trace(args, kwargs, call)
-            return Objective(elbo, args, kwargs, call, module, traced, pipeline, particles)
+            origin = FromPython(self, args, kwargs)
+            return Objective(origin, origin.module, pipeline, particles)
 
-    def trace(
-        self, args: Any, kwargs: Mapping[str, Any], call: Call, key: Key = 0
-    ) -> tuple[ModuleOp, list[Traced]]:
-        """The level-1 module; an automatic guide is set up anew, from this key."""
-        guide = self.guide
-        if is_auto_guide(guide):
-            guide = prepare_auto_guide(guide, as_key(key), args, kwargs)
-        return trace_elbo(self.model, guide, call)
+    def prior_predictive(
+        self, *args: Any, n: int = 1000, key: Key = 0, **kwargs: Any
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """
+        `n` runs of the model on these arguments: its choices drawn from their priors, observations
+        from their laws (the observed values are not read), and the named values, each of shape
+        (n, ...). The model's own parameters have their initial values.
 
-
-def check_data(names: tuple[str, ...], leaves: tuple[Any, ...]) -> None:
-    """Refuses NaN in data, and arrays of what is no number."""
-    for name, leaf in zip(names, leaves, strict=True):
-        if not isinstance(leaf, jax.Array) and leaf.dtype.kind not in "biufc":
-            raise ModelError(
-                f'the data "{name}" is an array of {leaf.dtype}',
-                "pass numbers; pass text and objects as Python values, which are static",
-            )
-        if isinstance(leaf, Tracer) or not np.issubdtype(leaf.dtype, np.floating):
-            continue
-        bad = np.argwhere(np.isnan(np.asarray(leaf)))
-        if len(bad):
-            where = tuple(int(k) for k in bad[0])
-            raise ModelError(
-                f'the data "{name}" has {len(bad)} NaN, the first at index {where}',
-                "remove or impute the missing values before they are passed",
-            )
+        Raises PassError for a model with a factor, whose choices have no law of their own.
+        """
+        model = traced_model(self, args, kwargs)
+        init_key, run_key = jax.random.split(as_key(key))
+        return Forward(model, model.initial(init_key)).runs(run_key, n, {}, fresh=None)
 
 
 def _spoken(arrays: Sequence[tuple[Any, Any]]) -> str:
@@ -118,32 +103,17 @@ class Objective:
     stand inside the caller's `jax.jit` and `jax.vmap`.
     """
 
-    def __init__(
-        self,
-        elbo: ELBO,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        call: Call,
-        module: ModuleOp,
-        traced: list[Traced],
-        pipeline: Pipeline,
-        particles: int,
-    ):
-        self.elbo, self.particles = elbo, particles
-        self._args, self._kwargs, self._call = args, dict(kwargs), call
-        self._pipeline, self._traced = pipeline, traced
-        self._level_one = module
+    def __init__(self, origin: Origin, module: ModuleOp, pipeline: Pipeline, particles: int):
+        self.origin, self.particles = origin, particles
+        self._pipeline, self._level_one = pipeline, module
         self._program = module.clone()
-        run(self._program, resolve(pipeline, particles))
-        self._executable: Executable = executable(self._program)
+        if level_of(module) < 4:
+            run(self._program, resolve(pipeline, particles))
+        self._executable: Executable = executable(self._program, origin.symbol)
         self._constraints = {
             role.parameter.data: role.constraint
-            for role in find_function(self._program, "elbo").roles
+            for role in find_function(self._program, self.origin.symbol).roles
             if isinstance(role, (prob.UnconstrainedAttr, prob.ParameterAttr))
-        }
-        self._lines = {name: p.line for t in traced for name, p in t.parameters.items()}
-        self._constants = {
-            (t.function, k): value for t in traced for k, value in enumerate(t.constants)
         }
 
     def prepare(self, *args: Any, **kwargs: Any) -> tuple[jax.Array, ...]:
@@ -153,13 +123,7 @@ class Objective:
         """
         if not args and not kwargs:
             return self.data
-        call = split_call(self.elbo.model, args, kwargs)
-        check_data(call.names, call.leaves)
-        return self._prepared(call)
-
-    def _prepared(self, call: Call) -> tuple[jax.Array, ...]:
-        roles = data_roles(find_function(self._program, "elbo"))
-        return self._arrays(dict(zip(call.names, call.leaves, strict=True)), roles)
+        return self._arrays(self.origin.named(args, kwargs), self._executable.data_roles)
 
     def _arrays(
         self, given: Mapping[str, Any], roles: Sequence[Attribute]
@@ -179,7 +143,7 @@ class Objective:
     def _slots(
         self, given: Mapping[str, Any], roles: Sequence[Attribute]
     ) -> list[tuple[tuple[str, Any], Any]]:
-        compiled = dict(zip(self._call.names, self._call.leaves, strict=True))
+        compiled = self.origin.data
         slots: list[tuple[tuple[str, Any], Any]] = []
         for role in roles:
             if isinstance(role, prob.DataAttr):
@@ -190,7 +154,7 @@ class Objective:
                     )
                 slots.append(((name, given[name]), jnp.asarray(compiled[name])))
             elif isinstance(role, prob.ClosureAttr):
-                value = self._constants[role.function.data, role.index.data]
+                value = self.origin.constants[role.function.data, role.index.data]
                 slots.append(((f"closed over by {role.function.data}", value), jnp.asarray(value)))
         return slots
 
@@ -199,26 +163,46 @@ class Objective:
         """`prepare()` of the arguments that the objective was compiled with."""
         # The objective keeps them: arrays made inside the caller's `jit` would outlive it.
         with jax.ensure_compile_time_eval():
-            return self._prepared(self._call)
+            return self._arrays(self.origin.data, self._executable.data_roles)
 
     def init(self, key: Key = 0) -> Params:
         """Initial unconstrained parameters, by name; raises ModelError outside a constraint."""
-        key = as_key(key)
-        values: dict[str, Any] = {}
-        for traced in self._retraced(key):
-            values.update(traced.initial(key, self._call.leaves))
+        values = self.origin.initial(as_key(key))
         return {
             name: constraints.to_unconstrained(
-                constraint, values[name], name, self._lines.get(name)
+                constraint, values[name], name, self.origin.lines.get(name)
             )
             for name, constraint in self._constraints.items()
         }
 
-    def _retraced(self, key: jax.Array) -> list[Traced]:
-        """The traced functions; an automatic guide is set up anew, from this key."""
-        if not is_auto_guide(self.elbo.guide):
-            return self._traced
-        return self.elbo.trace(self._args, self._kwargs, self._call, key)[1]
+    def unconstrain(self, values: Mapping[str, Any]) -> Params:
+        """
+        Unconstrained coordinates of parameters that are given in their own spaces, by name; one
+        number stands for all elements. Raises ModelError for an unknown name, another shape, or a
+        value outside of its constraint.
+        """
+        whole = self.origin.initial(as_key(0))
+        coordinates: Params = {}
+        for name, given in values.items():
+            if name not in self._constraints:
+                known = ", ".join(self._constraints) or "none"
+                raise ModelError(f'there is no parameter "{name}"', f"the parameters are: {known}")
+            like = jnp.asarray(whole[name])
+            value = jnp.asarray(given, like.dtype)
+            if value.ndim and value.shape != like.shape:
+                raise ModelError(
+                    f'parameter "{name}" has shape {like.shape}, the value given {value.shape}',
+                    "give one number, or an array of the parameter's shape",
+                    site=name,
+                    line=self.origin.lines.get(name),
+                )
+            coordinates[name] = constraints.to_unconstrained(
+                self._constraints[name],
+                jnp.broadcast_to(value, like.shape),
+                name,
+                self.origin.lines.get(name),
+            )
+        return coordinates
 
     def constrain(self, params: Mapping[str, Any]) -> Params:
         """The parameters in their own spaces, by name, from unconstrained ones."""
@@ -238,9 +222,31 @@ class Objective:
     def value_and_grad(
         self, params: Mapping[str, Any], key: Key, data: tuple[jax.Array, ...] | None = None
     ) -> tuple[jax.Array, Params]:
-        """Unbiased estimates of the ELBO and of its gradient in the unconstrained parameters."""
+        """
+        Unbiased estimates of the ELBO and of its gradient in the unconstrained parameters. Running
+        means, which `step` hands on, are empty here: the gradient may be noisier than that of `fit`.
+        """
         self._check_params(params)
         return self._executable.run(params, as_key(key), self._data(data))
+
+    def init_state(self) -> State:
+        """What the first `step` takes: arrays by name, none where no running mean is a baseline."""
+        return self._executable.initial_state()
+
+    def step(
+        self,
+        params: Mapping[str, Any],
+        key: Key,
+        data: tuple[jax.Array, ...] | None = None,
+        state: State | None = None,
+    ) -> tuple[jax.Array, Params, State]:
+        """
+        `value_and_grad`, with what one step hands to the next: gives value, gradient and the new
+        state. Without a state it is the first step.
+        """
+        self._check_params(params)
+        state = self.init_state() if state is None else state
+        return self._executable.run_step(params, as_key(key), self._data(data), state)
 
     @cached_property
     def _data_types(self) -> list[tuple[tuple[int, ...], Any]]:
@@ -282,56 +288,137 @@ class Objective:
                     f"coordinates have shape {expected.shape}",
                     "pass a dict like the one that `init` gives",
                     site=name,
-                    line=self._lines.get(name),
+                    line=self.origin.lines.get(name),
                 )
+
+    def start(self, params: Mapping[str, Any]) -> Params:
+        """Unconstrained parameters to start from, at their types; ModelError where they do not fit."""
+        self._check_params(params)
+        return {n: jnp.asarray(params[n], type_.dtype) for n, type_ in self._structs.items()}
+
+    @property
+    def transition(self) -> Callable[..., Any]:
+        """(params, typed key, data, state) → (value, gradients, state), for use inside a `jax.jit`."""
+        return self._executable.step
 
     @property
     def step_function(self) -> Callable[..., Any]:
         """(params, typed key, data) → (value, gradients), not jitted, for use inside a `jax.jit`."""
         return self._executable.plain
 
-    def ir(self, level: int = 4) -> ModuleOp:
-        """The module at a level: 1 model, 2 objective, 3 estimator, 4 program."""
+    def ir(self, level: int = 4) -> Program:
+        """
+        The module at a level: 1 model, 2 objective, 3 estimator, 4 program. Raises ModelError for a
+        level that the file which the objective was read from has left.
+        """
         if level not in (1, 2, 3, 4):
             raise ValueError(f"there is no level {level}; levels are 1 to 4")
         if level == 4:
-            return self._program.clone()
-        module = self._level_one.clone()
-        if level > 1:
-            run(module, resolve(self._pipeline, self.particles), until=level)
-        return module
+            return Program.of(self._program.clone())
+        return Program.of(at_level(self._level_one.clone(), level, self._pipeline, self.particles))
 
-    def source(self) -> str:
+    def source(self) -> Text:
         """The Python source that runs: it needs jax and numpy alone."""
-        return self._executable.source
+        return Text(self._executable.source)
 
     def jaxpr(self) -> Any:
         """The jaxpr of value and gradient."""
-        params = {name: jax.ShapeDtypeStruct(s.shape, s.dtype) for name, s in self._structs.items()}
-        key = jax.eval_shape(lambda: jax.random.key(0))
-        return jax.make_jaxpr(self._executable.plain)(params, key, self.data)
+        types = argument_types(self._program, self.origin.symbol)
+        return jax.make_jaxpr(self._executable.plain)(*types)
 
     @cached_property
     def _structs(self) -> dict[str, Any]:
         """The types of the unconstrained parameters, by name."""
-        function = find_function(self._program, "elbo")
-        return {
-            role.parameter.data: struct(argument.type)
-            for argument, role in zip(function.body.block.args, function.roles, strict=True)
-            if isinstance(role, (prob.UnconstrainedAttr, prob.ParameterAttr))
-        }
+        return argument_types(self._program, self.origin.symbol)[0]
 
-    def explain(self) -> str:
-        """Site by site: family, plates, how its gradient is taken, why, and the source line."""
+    def stablehlo(self) -> Text:
+        """Value and gradient as StableHLO text, as JAX lowers them."""
+        return Text(stablehlo_text(self._executable, self._program, self.origin.symbol))
+
+    def export(
+        self,
+        path: str | Path,
+        platforms: Sequence[str] = ("cpu", "cuda"),
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        """
+        Writes one file with the compiled step, evaluation and posterior sampling for these
+        platforms (of `cpu`, `cuda`, `rocm`, `tpu`; they need not be there), and the parameters
+        `params` (unconstrained; by default the initial ones).
+
+        `relbo_ir.load` reads it, and so does the reader inside it, which needs jax and numpy alone.
+        The exported step is `value_and_grad`: running means are not handed on.
+        """
+        params = self.init() if params is None else params
+        self._check_params(params)
+        closed = {closure_name(*key): value for key, value in self.origin.constants.items()}
+        program = Exportable(
+            step=self._executable.plain,
+            step_slots=slots_of(self._executable, self.data),
+            draw=self.draws.plain,
+            draw_slots=slots_of(self.draws, self.data_for(self.draws)),
+            constrain=self.constrain,
+            params=params,
+            constraints={n: c.constraint.data for n, c in self._constraints.items()},
+            closed=closed,
+        )
+        write_file(path, artifact_bytes(program, platforms))
+
+    def explain(self) -> Text:
+        """
+        Site by site and addend by addend: family, plates, how its gradient is taken, why, and the
+        source lines that decided it.
+        """
         return explain(self.ir(3))
 
+    def tree(self) -> Text:
+        """The ELBO's addends as a tree for the terminal."""
+        return tree(self._elbo)
+
+    def latex(self) -> Text:
+        """The ELBO as LaTeX formulas, one a line, which matplotlib's mathtext renders."""
+        return latex(self._elbo)
+
+    def dot(self) -> Text:
+        """Model and guide with their plates, in Graphviz's language."""
+        return dot(self._level_one)
+
+    @property
+    def _elbo(self) -> ModuleOp:
+        """The expectation of the ELBO, its parameters in their own spaces."""
+        module = self._level_one.clone()
+        run(module, resolve("elbo"))
+        return module
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether the choices are known, or the objective was read as a program of level 4."""
+        return level_of(self._level_one) < 4
+
+    @cached_property
+    def draws(self) -> Executable:
+        """The program of one draw from the guide, and of the named values."""
+        return self.variant("draws")
+
+    @cached_property
+    def addends(self) -> Executable:
+        """The program of every addend's sum at one draw from the guide."""
+        return self.variant("addends")
+
     def variant(self, pipeline: Pipeline) -> Executable:
-        """Another program of the same trace: `draws` and `addends` are two."""
+        """
+        Another program of the same trace: `draws` and `addends` are two. Raises ModelError for an
+        objective that was read as a program of level 4, whose choices are lowered.
+        """
+        if not self.has_choices:
+            raise ModelError(
+                "a program of level 4 holds no choices any more, so nothing can be drawn from it",
+                "compile the program of an earlier level: relbo emit --to objective",
+            )
         module = self._level_one.clone()
         run(module, resolve(pipeline))
-        return executable(module)
+        return executable(module, self.origin.symbol)
 
     def data_for(self, program: Executable) -> tuple[jax.Array, ...]:
         """The arrays that a variant reads, from the arguments of `compile`."""
-        given = dict(zip(self._call.names, self._call.leaves, strict=True))
-        return self._arrays(given, program.data_roles)
+        return self._arrays(self.origin.data, program.data_roles)

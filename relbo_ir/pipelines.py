@@ -25,12 +25,8 @@ from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.scopes import verify_module
 from relbo_ir.universe import RELBO_UNIVERSE
 
-_OBJECTIVE = (
-    "relbo-form-elbo",
-    "relbo-canonicalize",
-    "cse",
-    "relbo-unconstrain-params",
-)
+_ELBO = ("relbo-form-elbo", "relbo-canonicalize", "cse")
+_OBJECTIVE = (*_ELBO, "relbo-unconstrain-params")
 _SCORE = (
     "relbo-split-addends",
     "relbo-score-function",
@@ -48,6 +44,7 @@ _PROGRAM = (
 )
 
 PIPELINES: dict[str, tuple[str, ...]] = {
+    "elbo": _ELBO,
     "objective": _OBJECTIVE,
     "estimator": _ESTIMATOR,
     "program": _PROGRAM,
@@ -66,7 +63,8 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 """The passes of each named pipeline, in order."""
 
 _LOWERINGS = {
-    step.partition("{")[0] for step in (*_PROGRAM[:3], "relbo-report", "relbo-externalize-draws")
+    step.partition("{")[0]
+    for step in (*_PROGRAM[:3], "relbo-report", "relbo-predict", "relbo-externalize-draws")
 }
 
 Step = str | ModulePass | RewritePattern

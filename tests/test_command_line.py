@@ -170,7 +170,7 @@ def test_a_bad_file(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["fit", "{file}:elbo", "--steps", "0"], ("one step at least",)),
         (["fit", "{file}:elbo", "--pipeline", "no-such"], ("'no-such' is no pipeline", "default")),
         (["fit", "{file}:elbo", "--pipeline", "relbo-pathwise{{x=1}}"], ("is no pipeline",)),
-        (["fit", "{file}"], ("is not FILE.py:NAME", "remedy:")),
+        (["fit", "{folder}"], ("is not FILE.py:NAME", "remedy:")),
         (["fit", "elbo"], ("is not FILE.py:NAME",)),
         (["fit", "{file}:"], ("defines no ''",)),
         (["fit", "no_such.py:elbo"], ("there is no file no_such.py", "remedy: check the path")),
@@ -214,7 +214,7 @@ def test_a_defect_of_ours_keeps_its_traceback(
     assert source is not None
     code = broken.__code__.replace(co_filename=source)
     monkeypatch.setattr(broken, "__code__", code)
-    monkeypatch.setattr("relbo_ir.objective.trace_elbo", broken)
+    monkeypatch.setattr("relbo_ir.origins.trace_elbo", broken)
     with pytest.raises(KeyError, match="ours"):
         run("relbo", ["fit", f"{path}:elbo", "--quiet"], capsys)
 

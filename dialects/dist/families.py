@@ -1,85 +1,14 @@
-"""The families: one op each, with its density as mathematics and its facts as data."""
+"""The commonest families: one op each, with its density as mathematics and its facts as data."""
 
 from __future__ import annotations
 
-from abc import ABC
-from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import TensorType, i32
-from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
-from xdsl.traits import Pure
-from xdsl.utils.exceptions import VerifyException
+from xdsl.irdl import irdl_op_definition, operand_def
 
 from relbo_ir.dialects.dist.family import Draw, Family, Support
-from relbo_ir.dialects.prob.types import LawType
-from relbo_ir.dialects.tensors import REALS, element_of, is_float, shape_of_type
-
-
-def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The NumPy broadcast of the shapes; ValueError when they do not broadcast."""
-    rank = max((len(s) for s in shapes), default=0)
-    padded = [(1,) * (rank - len(s)) + s for s in shapes]
-    result: list[int] = []
-    for sizes in zip(*padded, strict=True):
-        wide = {s for s in sizes if s != 1}
-        if len(wide) > 1:
-            raise ValueError(f"shapes {', '.join(map(str, shapes))} do not broadcast")
-        result.append(wide.pop() if wide else 1)
-    return tuple(result)
-
-
-class FamilyOp(IRDLOperation, ABC):
-    """A law of one family; parameters broadcast against each other to the batch shape."""
-
-    FAMILY: ClassVar[Family]
-
-    result = result_def(LawType)
-    traits = traits_def(Pure())
-
-    def __init__(self, *parameters: SSAValue):
-        super().__init__(
-            operands=list(parameters), result_types=[self.law_type([p.type for p in parameters])]
-        )
-
-    @classmethod
-    def law_type(cls, parameter_types: Sequence[Attribute]) -> LawType:
-        """The law's type from its parameters' types; ValueError when they do not fit."""
-        shapes: list[tuple[int, ...]] = []
-        element: Attribute | None = None
-        for (name, _), type_ in zip(cls.FAMILY.parameters.items(), parameter_types, strict=True):
-            mine = element_of(type_)
-            if mine is None or not is_float(mine):
-                raise ValueError(f"{cls.FAMILY.name}: {name} is {type_}, not a tensor of floats")
-            if element not in (None, mine):
-                raise ValueError(f"{cls.FAMILY.name}: its parameters differ in their float type")
-            element = mine
-            shape = shape_of_type(type_)
-            if name in cls.FAMILY.event_parameters:
-                if not shape:
-                    raise ValueError(f"{cls.FAMILY.name}: {name} needs an axis of categories")
-                shape = shape[:-1]
-            shapes.append(shape)
-        match cls.FAMILY.support:
-            case Support.BOOLEAN | Support.CATEGORY | Support.COUNT:
-                element = i32
-            case _:
-                pass
-        if element is None:
-            raise ValueError(f"{cls.FAMILY.name}: no parameters")
-        return LawType(TensorType(element, broadcast_shapes(*shapes)))
-
-    def verify_(self) -> None:
-        try:
-            expected = self.law_type([operand.type for operand in self.operands])
-        except ValueError as error:
-            raise VerifyException(str(error)) from error
-        if expected != self.result.type:
-            raise VerifyException(f"{self.name} gives {expected}, not {self.result.type}")
-
-
-_FORMAT = "attr-dict `:` functional-type(operands, results)"
+from relbo_ir.dialects.dist.family_op import FORMAT, FamilyOp
+from relbo_ir.dialects.tensors import REALS
 
 
 @irdl_op_definition
@@ -98,7 +27,7 @@ class NormalOp(FamilyOp):
     )
     loc = operand_def(REALS)
     scale = operand_def(REALS)
-    assembly_format = "$loc `,` $scale " + _FORMAT
+    assembly_format = "$loc `,` $scale " + FORMAT
 
 
 @irdl_op_definition
@@ -116,7 +45,7 @@ class HalfNormalOp(FamilyOp):
         "HalfNormal", {"scale": "positive"}, Support.POSITIVE, Draw.LOCATION_SCALE
     )
     scale = operand_def(REALS)
-    assembly_format = "$scale " + _FORMAT
+    assembly_format = "$scale " + FORMAT
 
 
 @irdl_op_definition
@@ -135,7 +64,7 @@ class LogNormalOp(FamilyOp):
     )
     loc = operand_def(REALS)
     scale = operand_def(REALS)
-    assembly_format = "$loc `,` $scale " + _FORMAT
+    assembly_format = "$loc `,` $scale " + FORMAT
 
 
 @irdl_op_definition
@@ -153,7 +82,7 @@ class HalfCauchyOp(FamilyOp):
         "HalfCauchy", {"scale": "positive"}, Support.POSITIVE, Draw.LOCATION_SCALE
     )
     scale = operand_def(REALS)
-    assembly_format = "$scale " + _FORMAT
+    assembly_format = "$scale " + FORMAT
 
 
 @irdl_op_definition
@@ -172,7 +101,7 @@ class GammaOp(FamilyOp):
     )
     concentration = operand_def(REALS)
     rate = operand_def(REALS)
-    assembly_format = "$concentration `,` $rate " + _FORMAT
+    assembly_format = "$concentration `,` $rate " + FORMAT
 
 
 @irdl_op_definition
@@ -195,7 +124,7 @@ class BetaOp(FamilyOp):
     )
     concentration1 = operand_def(REALS)
     concentration0 = operand_def(REALS)
-    assembly_format = "$concentration1 `,` $concentration0 " + _FORMAT
+    assembly_format = "$concentration1 `,` $concentration0 " + FORMAT
 
 
 @irdl_op_definition
@@ -213,7 +142,7 @@ class BernoulliOp(FamilyOp):
         "BernoulliProbs", {"probs": "unit_interval"}, Support.BOOLEAN, Draw.NONE
     )
     probs = operand_def(REALS)
-    assembly_format = "$probs " + _FORMAT
+    assembly_format = "$probs " + FORMAT
 
 
 @irdl_op_definition
@@ -231,7 +160,7 @@ class BernoulliLogitsOp(FamilyOp):
         "BernoulliLogits", {"logits": "real"}, Support.BOOLEAN, Draw.NONE
     )
     logits = operand_def(REALS)
-    assembly_format = "$logits " + _FORMAT
+    assembly_format = "$logits " + FORMAT
 
 
 @irdl_op_definition
@@ -253,7 +182,7 @@ class CategoricalOp(FamilyOp):
         frozenset({"probs"}),
     )
     probs = operand_def(REALS)
-    assembly_format = "$probs " + _FORMAT
+    assembly_format = "$probs " + FORMAT
 
 
 @irdl_op_definition
@@ -275,7 +204,7 @@ class CategoricalLogitsOp(FamilyOp):
         frozenset({"logits"}),
     )
     logits = operand_def(REALS)
-    assembly_format = "$logits " + _FORMAT
+    assembly_format = "$logits " + FORMAT
 
 
 @irdl_op_definition
@@ -291,7 +220,7 @@ class PoissonOp(FamilyOp):
     name = "dist.poisson"
     FAMILY: ClassVar[Family] = Family("Poisson", {"rate": "positive"}, Support.COUNT, Draw.NONE)
     rate = operand_def(REALS)
-    assembly_format = "$rate " + _FORMAT
+    assembly_format = "$rate " + FORMAT
 
 
 @irdl_op_definition
@@ -315,20 +244,4 @@ class InverseGaussianOp(FamilyOp):
     )
     mean = operand_def(REALS)
     concentration = operand_def(REALS)
-    assembly_format = "$mean `,` $concentration " + _FORMAT
-
-
-FAMILIES: tuple[type[FamilyOp], ...] = (
-    NormalOp,
-    HalfNormalOp,
-    LogNormalOp,
-    HalfCauchyOp,
-    GammaOp,
-    BetaOp,
-    BernoulliOp,
-    BernoulliLogitsOp,
-    CategoricalOp,
-    CategoricalLogitsOp,
-    PoissonOp,
-    InverseGaussianOp,
-)
+    assembly_format = "$mean `,` $concentration " + FORMAT

@@ -14,27 +14,47 @@ class Support(Enum):
     POSITIVE = "positive"
     NONNEGATIVE = "nonnegative"
     UNIT_INTERVAL = "unit_interval"
+    CIRCULAR = "circular"
+    """Angles, −π ≤ x ≤ π."""
+    SIMPLEX = "simplex"
+    CORR_CHOLESKY = "corr_cholesky"
+    """Cholesky factors of correlation matrices."""
     BOOLEAN = "boolean"
     CATEGORY = "category"
     COUNT = "count"
+    INTERVAL = "interval"
+    """Reals between bounds that are parameters, the bounds included."""
+    BOUNDED_COUNT = "bounded_count"
+    """0, 1, ..., up to a parameter."""
+    COUNTS = "counts"
+    """Vectors of counts whose sum is a parameter."""
 
     @property
     def is_discrete(self) -> bool:
-        return self in (Support.BOOLEAN, Support.CATEGORY, Support.COUNT)
+        return self in _DISCRETE
 
     def within(self, other: Support) -> bool:
         """Whether every point of this set lies in `other`."""
         return other is self or other in _SUPERSETS[self]
 
 
+_DISCRETE = frozenset(
+    {Support.BOOLEAN, Support.CATEGORY, Support.COUNT, Support.BOUNDED_COUNT, Support.COUNTS}
+)
 _SUPERSETS: Mapping[Support, frozenset[Support]] = {
     Support.REAL: frozenset(),
     Support.NONNEGATIVE: frozenset({Support.REAL}),
     Support.POSITIVE: frozenset({Support.NONNEGATIVE, Support.REAL}),
     Support.UNIT_INTERVAL: frozenset({Support.POSITIVE, Support.NONNEGATIVE, Support.REAL}),
+    Support.CIRCULAR: frozenset({Support.REAL}),
+    Support.SIMPLEX: frozenset(),
+    Support.CORR_CHOLESKY: frozenset(),
     Support.BOOLEAN: frozenset({Support.COUNT}),
     Support.CATEGORY: frozenset({Support.COUNT}),
     Support.COUNT: frozenset(),
+    Support.INTERVAL: frozenset({Support.REAL}),
+    Support.BOUNDED_COUNT: frozenset({Support.COUNT}),
+    Support.COUNTS: frozenset(),
 }
 
 
@@ -56,9 +76,11 @@ class Family:
 
     `parameters` maps each parameter, in operand order, to the constraint it must satisfy (a name
     of `numpyro.distributions.constraints`, elementwise over the broadcast batch shape).
-    `event_parameters` are those whose last axis is not a batch axis (category weights).
-    The log density is smooth in the parameters on their constraint sets, and in the value in the
-    interior of the support; a family for which that is wrong would have to say so here.
+    `event_parameters` are those whose last axis is not a batch axis (category weights, vectors),
+    `matrix_parameters` those whose last two axes are none. `support_parameters` are those that the
+    support depends on. The log density is smooth in the other parameters on their constraint sets,
+    and in the value in the interior of the support; where `kinks`, it is Lipschitz there and not
+    smooth.
     """
 
     name: str
@@ -66,3 +88,6 @@ class Family:
     support: Support
     draw: Draw
     event_parameters: frozenset[str] = frozenset()
+    matrix_parameters: frozenset[str] = frozenset()
+    support_parameters: frozenset[str] = frozenset()
+    kinks: bool = False

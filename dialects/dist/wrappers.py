@@ -32,7 +32,7 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
-from relbo_ir.dialects.dist.families import FamilyOp, broadcast_shapes
+from relbo_ir.dialects.dist.family_op import broadcast_shapes
 from relbo_ir.dialects.prob.types import LawType
 from relbo_ir.dialects.tensors import (
     INTS,
@@ -271,9 +271,6 @@ class OpaqueOp(IRDLOperation):
                 "support": None if support is None else StringAttr(support),
             },
         )
-
-
-LAWS = (FamilyOp, IndependentOp, ExpandOp, TransformedOp, OpaqueOp)
 
 
 def float_element(law: SSAValue) -> Attribute:

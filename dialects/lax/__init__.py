@@ -12,6 +12,7 @@ from relbo_ir.dialects.lax.control import (
     WhileOp,
     integer,
 )
+from relbo_ir.dialects.lax.elements import BitcastOp, ConvertOp, IotaOp
 from relbo_ir.dialects.lax.elementwise import (
     ELEMENTWISE,
     BinaryOp,
@@ -30,6 +31,7 @@ from relbo_ir.dialects.lax.indexing import (
     ScatterBase,
     ScatterOp,
 )
+from relbo_ir.dialects.lax.linalg import CholeskyOp, TriangularSolveOp
 from relbo_ir.dialects.lax.literal import Literal, LiteralAttr, Scalar
 from relbo_ir.dialects.lax.reductions import (
     ArgmaxOp,
@@ -56,8 +58,6 @@ from relbo_ir.dialects.lax.select import ClampOp, ConstantOp, IntegerPowOp, Sele
 from relbo_ir.dialects.lax.shapes import (
     BroadcastInDimOp,
     ConcatenateOp,
-    ConvertOp,
-    IotaOp,
     PadOp,
     ReshapeOp,
     RevOp,
@@ -79,7 +79,9 @@ Lax = Dialect(
         ArgmaxOp,
         ArgminOp,
         BindOp,
+        BitcastOp,
         BroadcastInDimOp,
+        CholeskyOp,
         ClampOp,
         ConcatenateOp,
         CondOp,
@@ -118,6 +120,7 @@ Lax = Dialect(
         SqueezeOp,
         StackOp,
         TransposeOp,
+        TriangularSolveOp,
         UnstackOp,
         WhileOp,
     ],
@@ -131,7 +134,9 @@ __all__ = [
     "ArgumentOp",
     "BinaryOp",
     "BindOp",
+    "BitcastOp",
     "BroadcastInDimOp",
+    "CholeskyOp",
     "ClampOp",
     "CompareOp",
     "ConcatenateOp",
@@ -181,6 +186,7 @@ __all__ = [
     "StackOp",
     "TernaryOp",
     "TransposeOp",
+    "TriangularSolveOp",
     "UnaryOp",
     "UnstackOp",
     "WhileOp",

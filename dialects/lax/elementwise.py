@@ -5,17 +5,20 @@ from __future__ import annotations
 from abc import ABC
 from typing import cast
 
-from xdsl.dialects.builtin import TensorType, i1
+from xdsl.dialects.builtin import StringAttr, TensorType, i1
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
+    ParsePropInAttrDict,
     VarConstraint,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     result_def,
     traits_def,
 )
 from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.tensors import (
     FLOATS,
@@ -33,15 +36,21 @@ class ElementwiseOp(IRDLOperation, ABC):
 
 
 class UnaryOp(ElementwiseOp, ABC):
-    """One operand, a result of the same type."""
+    """One operand, a result of the same type. `accuracy = "highest"` asks for the slower code."""
 
     x = operand_def(TENSOR)
+    accuracy = opt_prop_def(StringAttr)
     result = result_def(TENSOR)
     traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x attr-dict `:` type($result)"
 
     def __init__(self, x: SSAValue):
         super().__init__(operands=[x], result_types=[x.type])
+
+    def verify_(self) -> None:
+        if self.accuracy is not None and self.accuracy.data != "highest":
+            raise VerifyException(f"{self.name} has no accuracy {self.accuracy}")
 
 
 class BinaryOp(ElementwiseOp, ABC):
@@ -143,6 +152,10 @@ _UNARY = {
     "erf": "(2/√π) ∫₀ˣ e^(−t²) dt",
     "erfc": "1 − erf x",
     "erf_inv": "the y with erf y = x",
+    "ndtri": "the standard Normal's quantile function",
+    "log_ndtr": "the logarithm of the standard Normal's distribution function",
+    "bessel_i0e": "e^(−|x|) I₀(x)",
+    "bessel_i1e": "e^(−|x|) I₁(x)",
     "logical_not": "¬x, bit by bit for integers",
     "stop_gradient": "x, with derivative 0",
     "copy": "x",

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import SupportsIndex
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, TensorType, i64
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    IntegerAttr,
+    IntegerType,
+    i64,
+)
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -25,9 +30,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.tensors import (
     INTS,
-    NUMBERS,
     TENSOR,
-    VALUES,
     check_axes,
     expect,
     expect_operand,
@@ -51,30 +54,6 @@ def tuple_of(attr: DenseArrayBase[IntegerType]) -> tuple[int, ...]:
 def shape_of(value: SSAValue) -> tuple[int, ...]:
     """The shape of a tensor value; a key has rank 0. TypeError for anything else."""
     return shape_of_type(value.type)
-
-
-@irdl_op_definition
-class ConvertOp(IRDLOperation):
-    """
-    Each element as another type: rounding as JAX's `convert_element_type`.
-
-    ```mlir
-    %r = lax.convert %x : (tensor<3xf32>) -> tensor<3xi32>
-    ```
-    """
-
-    name = "lax.convert"
-    x = operand_def(VALUES)
-    result = result_def(VALUES)
-    traits = traits_def(Pure())
-    assembly_format = "$x " + FORMAT
-
-    def __init__(self, x: SSAValue, element: Attribute):
-        super().__init__(operands=[x], result_types=[TensorType(element, shape_of(x))])
-
-    def verify_(self) -> None:
-        if shape_of(self.x) != shape_of(self.result):
-            raise VerifyException(f"{self.name} keeps the shape")
 
 
 @irdl_op_definition
@@ -417,24 +396,3 @@ class RevOp(IRDLOperation):
     def verify_(self) -> None:
         check_axes(self.name, tuple_of(self.dimensions), len(shape_of(self.x)))
         expect(self.name, self.result, self.x.type)
-
-
-@irdl_op_definition
-class IotaOp(IRDLOperation):
-    """
-    Each element its index along one axis.
-
-    ```mlir
-    %r = lax.iota {dimension = 0 : i64} : tensor<3xi32>
-    ```
-    """
-
-    name = "lax.iota"
-    dimension = prop_def(IntegerAttr)
-    result = result_def(NUMBERS)
-    traits = traits_def(Pure())
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "attr-dict `:` type($result)"
-
-    def verify_(self) -> None:
-        check_axes(self.name, [self.dimension.value.data], len(shape_of(self.result)))

@@ -9,7 +9,7 @@ is conservative: what has no rule is discontinuous.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -20,7 +20,7 @@ from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float
-from relbo_ir.passes.analyses.support import Sign, Signs, law_support
+from relbo_ir.passes.analyses.support import Sign, Signs, law_support, support_moves
 from relbo_ir.passes.analyses.walker import Order, Walker
 
 
@@ -76,6 +76,9 @@ _SMOOTH = {
         "mul",
         "logaddexp",
         "copy",
+        "log_ndtr",
+        "bessel_i0e",
+        "bessel_i1e",
     ]
 } | {
     "lax.broadcast_in_dim",
@@ -181,12 +184,16 @@ class SmoothnessOf(Walker[Fact]):
                 return self._density(op, worst)
             case dist.FamilyOp() | dist.IndependentOp() | dist.ExpandOp() | dist.TransformedOp():
                 return worst
+            case dist.TransformedByOp() | dist.MixtureOp() | dist.MixtureSameFamilyOp():
+                return worst
             case dist.MaskOp():
                 return worst
             case dist.OpaqueOp():
                 return _broken(op, "read by a law without declared smoothness")
             case estim.ScoreOp():
                 return worst
+            case estim.LeaveOneOutOp() | estim.RunningMeanOp():
+                return CONSTANT  # of other draws than this one
             case lax.IntegerPowOp() if op.exponent.value.data >= 0:
                 return worst
             case lax.IntegerPowOp() if self.signs.of(op.x) is Sign.POSITIVE:
@@ -195,6 +202,8 @@ class SmoothnessOf(Walker[Fact]):
                 return worst
             case lax.GatherOp() | lax.DynamicSliceOp() | lax.DynamicUpdateSliceOp():
                 return self._indexed(op, facts, worst)
+            case lax.TriangularSolveOp() if facts[0].level is Smoothness.CONSTANT:
+                return worst
             case lax.SelectNOp() if facts[0].level is Smoothness.CONSTANT:
                 return worst
             case _ if op.name == "lax.log1p":
@@ -203,6 +212,10 @@ class SmoothnessOf(Walker[Fact]):
                 return self._custom(op, facts)
             case _:
                 return _broken(op, _WORDS.get(op.name, "read"))
+
+    def _reads(self, value: SSAValue) -> bool:
+        """Whether a value depends on the draw."""
+        return self.of(value).level is not Smoothness.CONSTANT
 
     def _custom(self, op: lax.CustomJvpOp | lax.CustomVjpOp, facts: list[Fact]) -> Fact:
         """
@@ -252,8 +265,17 @@ class SmoothnessOf(Walker[Fact]):
 
     def _density(self, op: prob.LogDensityOp, worst: Fact) -> Fact:
         value = self._known(op.value)
-        if value.level is Smoothness.CONSTANT:
+        moves_along = value.level is not Smoothness.CONSTANT
+        if moves_along and _is_own_draw(op):
+            return max(worst, LIPSCHITZ, key=lambda f: f.level) if _has_kinks(op.law) else worst
+        if support_moves(op.law, self._reads):
+            return _broken(op, "a bound of a law whose density jumps there")
+        if _has_kinks(op.law):
+            worst = max(worst, LIPSCHITZ, key=lambda f: f.level)
+        if not moves_along:
             return worst
+        if _opaque_inside(op.law):
+            return _broken(op, "scored by a law without declared smoothness")
         support = law_support(op.law)
         if support is None or support.is_discrete:
             return _broken(op, "scored by a law whose density may jump")
@@ -269,6 +291,32 @@ class SmoothnessOf(Walker[Fact]):
         return _broken(
             op, f"scored by a law on {support.value} where it is not proved to stay inside"
         )
+
+
+def _is_own_draw(op: prob.LogDensityOp) -> bool:
+    """Whether a draw is scored by its own law, so that it never leaves the support."""
+    owner = op.value.owner
+    return isinstance(owner, prob.SampleOp) and owner.law is op.law and not _opaque_inside(op.law)
+
+
+def _inner(law: SSAValue) -> Sequence[SSAValue]:
+    """The laws that a law is made of."""
+    owner = law.owner
+    return (
+        ()
+        if isinstance(owner, Block)
+        else [v for v in owner.operands if isinstance(v.type, prob.LawType)]
+    )
+
+
+def _has_kinks(law: SSAValue) -> bool:
+    if isinstance(op := law.owner, dist.FamilyOp):
+        return op.FAMILY.kinks
+    return any(_has_kinks(inner) for inner in _inner(law))
+
+
+def _opaque_inside(law: SSAValue) -> bool:
+    return isinstance(law.owner, dist.OpaqueOp) or any(_opaque_inside(x) for x in _inner(law))
 
 
 def _draw_support_within(value: SSAValue, support: Support) -> bool:

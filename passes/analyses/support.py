@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 
 from xdsl.dialects.builtin import i1
@@ -16,11 +17,16 @@ def law_support(law: SSAValue) -> Support | None:
     """The support of a law; None where it is not known or depends on parameters."""
     match law.owner:
         case dist.FamilyOp() as op:
-            return op.FAMILY.support
+            return None if op.FAMILY.support_parameters else op.FAMILY.support
         case dist.IndependentOp() | dist.ExpandOp() | dist.MaskOp() as op:
             return law_support(op.base)
         case dist.ImproperOp() as op:
             return op.set
+        case dist.MixtureOp() as op:
+            supports = {law_support(component) for component in op.components}
+            return supports.pop() if len(supports) == 1 else None
+        case dist.MixtureSameFamilyOp() as op:
+            return law_support(op.component)
         case dist.TransformedOp() as op:
             match op.transform.data:
                 case Transform.EXP | Transform.SOFTPLUS:
@@ -30,10 +36,42 @@ def law_support(law: SSAValue) -> Support | None:
                 case Transform.AFFINE:
                     base = law_support(op.base)
                     return Support.REAL if base is Support.REAL else None
+        case dist.TransformedByOp() as op if op.support is not None:
+            if law_support(op.base) is not Support.REAL:
+                return None
+            return next((s for s in Support if s.value == op.support.data), None)
         case dist.OpaqueOp() as op if op.support is not None:
             return next((s for s in Support if s.value == op.support.data), None)
         case _:
             return None
+
+
+def support_moves(law: SSAValue, moves: Callable[[SSAValue], bool]) -> bool:
+    """
+    Whether the support may depend on values that `moves` accepts: bounds that are parameters, a
+    bounded law shifted or scaled, a law of which nothing is known.
+    """
+    match law.owner:
+        case dist.FamilyOp() as op:
+            bounds = zip(op.FAMILY.parameters, op.operands, strict=True)
+            return any(n in op.FAMILY.support_parameters and moves(v) for n, v in bounds)
+        case dist.IndependentOp() | dist.ExpandOp() as op:
+            return support_moves(op.base, moves)
+        case dist.TransformedOp() as op:
+            bounded = law_support(op.base) is not Support.REAL
+            if bounded and any(moves(argument) for argument in op.arguments):
+                return True
+            return support_moves(op.base, moves)
+        case dist.TransformedByOp() as op:
+            return any(moves(x) for x in op.arguments) or support_moves(op.base, moves)
+        case dist.MixtureOp() as op:
+            return any(support_moves(component, moves) for component in op.components)
+        case dist.MixtureSameFamilyOp() as op:
+            return support_moves(op.component, moves)
+        case dist.OpaqueOp() as op:
+            return op.support is None and any(moves(x) for x in op.parameters)
+        case _:
+            return True
 
 
 class Sign(IntEnum):
@@ -78,6 +116,7 @@ _SUPPORT_SIGNS = {
     Support.POSITIVE: Sign.POSITIVE,
     Support.UNIT_INTERVAL: Sign.POSITIVE,
     Support.NONNEGATIVE: Sign.NONNEGATIVE,
+    Support.SIMPLEX: Sign.POSITIVE,
     Support.BOOLEAN: Sign.NONNEGATIVE,
     Support.CATEGORY: Sign.NONNEGATIVE,
     Support.COUNT: Sign.NONNEGATIVE,

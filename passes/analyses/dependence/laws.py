@@ -27,9 +27,8 @@ def _family(op: dist.FamilyOp, facts: list[Facts]) -> list[Facts]:
 
         return move
 
-    names = op.FAMILY.parameters
-    event = [1 if name in op.FAMILY.event_parameters else 0 for name in names]
-    return [join(each(f, at_draw(n)) for f, n in zip(facts, event, strict=True))]
+    ranks = [op.parameter_rank(name) for name in op.FAMILY.parameters]
+    return [join(each(f, at_draw(n)) for f, n in zip(facts, ranks, strict=True))]
 
 
 @rule(dist.IndependentOp)

@@ -35,7 +35,7 @@ func.func @normal(%loc: tensor<f32>, %scale: tensor<f32>, %x: tensor<4xf32>) -> 
 
 // -----
 
-// The change of variables.
+// The change of variables, and no density outside of the transform's range.
 func.func @transformed(%loc: tensor<f32>, %scale: tensor<f32>, %x: tensor<f32>) -> tensor<f32> {
   %l = dist.normal %loc, %scale : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
   %t = dist.transformed %l {transform = #dist.transform<exp>} : (!prob.law<tensor<f32>>) -> !prob.law<tensor<f32>>
@@ -57,7 +57,11 @@ func.func @transformed(%loc: tensor<f32>, %scale: tensor<f32>, %x: tensor<f32>) 
 // CHECK-NEXT:     %7 = lax.sub %5, %6 : tensor<f32>
 // CHECK-NEXT:     %8 = lax.constant "0.9189385" : tensor<f32>
 // CHECK-NEXT:     %9 = lax.sub %7, %8 : tensor<f32>
-// CHECK-NEXT:     %d = lax.sub %9, %0 : tensor<f32>
+// CHECK-NEXT:     %10 = lax.sub %9, %0 : tensor<f32>
+// CHECK-NEXT:     %11 = lax.constant "0.0" : tensor<f32>
+// CHECK-NEXT:     %12 = lax.gt %x, %11 : tensor<f32> -> tensor<i1>
+// CHECK-NEXT:     %13 = lax.constant "-inf" : tensor<f32>
+// CHECK-NEXT:     %d = lax.select_n %12, %13, %10 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
 // CHECK-NEXT:     func.return %d : tensor<f32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }

@@ -169,3 +169,99 @@ func.func @s(%key: !rng.key, %p: tensor<f32>) -> tensor<f32> {
 // An improper prior on no set of real numbers
 %q = dist.improper {support = "count"} : !prob.law<tensor<3xf32>>
 // CHECK: "count" is no support of a continuous law
+
+// -----
+
+// A vector needs an axis
+%a = "test.op"() : () -> tensor<f32>
+%l = dist.dirichlet %a : (tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK: Dirichlet: concentration needs the axis of a vector
+
+// -----
+
+// A matrix needs two
+%m = "test.op"() : () -> tensor<3xf32>
+%l = dist.multivariate_normal %m, %m : (tensor<3xf32>, tensor<3xf32>) -> !prob.law<tensor<3xf32>, event_rank = 1>
+// CHECK: MultivariateNormal: scale_tril needs the two axes of a matrix
+
+// -----
+
+// A factor of another size
+%m = "test.op"() : () -> tensor<3xf32>
+%s = "test.op"() : () -> tensor<2x2xf32>
+%l = dist.multivariate_normal %m, %s : (tensor<3xf32>, tensor<2x2xf32>) -> !prob.law<tensor<3xf32>, event_rank = 1>
+// CHECK: MultivariateNormal: scale_tril of (3,) variables is no (2, 2)
+
+// -----
+
+// A low-rank factor of another size
+%m = "test.op"() : () -> tensor<3xf32>
+%w = "test.op"() : () -> tensor<2x1xf32>
+%l = dist.low_rank_multivariate_normal %m, %w, %m : (tensor<3xf32>, tensor<2x1xf32>, tensor<3xf32>) -> !prob.law<tensor<3xf32>, event_rank = 1>
+// CHECK: LowRankMultivariateNormal: its parameters differ in their number of variables
+
+// -----
+
+// A walk of no steps
+%s = "test.op"() : () -> tensor<f32>
+%l = dist.gaussian_random_walk %s {size = 0 : i64} : (tensor<f32>) -> !prob.law<tensor<0xf32>, event_rank = 1>
+// CHECK: GaussianRandomWalk: no event has size 0
+
+// -----
+
+// Matrices of another size
+%c = "test.op"() : () -> tensor<f32>
+%l = dist.lkj_cholesky %c {size = 3 : i64} : (tensor<f32>) -> !prob.law<tensor<2x2xf32>, event_rank = 2>
+// CHECK: dist.lkj_cholesky gives !prob.law<tensor<3x3xf32>, event_rank = 2>, not !prob.law<tensor<2x2xf32>, event_rank = 2>
+
+// -----
+
+// Counts are integers
+%p = "test.op"() : () -> tensor<f32>
+%l = dist.geometric %p : (tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK: dist.geometric gives !prob.law<tensor<i32>>, not !prob.law<tensor<f32>>
+
+// -----
+
+// A weight for every component
+%w = "test.op"() : () -> tensor<3xf32>
+%p = "test.op"() : () -> !prob.law<tensor<f32>>
+%l = dist.mixture %w, %p, %p : (tensor<3xf32>, !prob.law<tensor<f32>>, !prob.law<tensor<f32>>) -> !prob.law<tensor<f32>>
+// CHECK: dist.mixture: tensor<3xf32> does not weigh 2 laws
+
+// -----
+
+// Components of different kinds
+%w = "test.op"() : () -> tensor<2xf32>
+%p = "test.op"() : () -> !prob.law<tensor<f32>>
+%q = "test.op"() : () -> !prob.law<tensor<i32>>
+%l = dist.mixture %w, %p, %q : (tensor<2xf32>, !prob.law<tensor<f32>>, !prob.law<tensor<i32>>) -> !prob.law<tensor<f32>>
+// CHECK: dist.mixture: !prob.law<tensor<f32>> and !prob.law<tensor<i32>> draw different things
+
+// -----
+
+// No batch axis of components
+%w = "test.op"() : () -> tensor<2xf32>
+%p = "test.op"() : () -> !prob.law<tensor<f32>>
+%l = dist.mixture_same_family %w, %p : (tensor<2xf32>, !prob.law<tensor<f32>>) -> !prob.law<tensor<f32>>
+// CHECK: dist.mixture_same_family: tensor<2xf32> does not weigh the last batch axis of !prob.law<tensor<f32>>
+
+// -----
+
+// A bijection of counts
+func.func @f(%x: tensor<i32>) -> tensor<i32> {
+  func.return %x : tensor<i32>
+}
+%p = "test.op"() : () -> !prob.law<tensor<i32>>
+%l = dist.transformed_by %p forward(@f) inverse(@f) log_det(@f) inside(@f) : (!prob.law<tensor<i32>>) -> !prob.law<tensor<i32>>
+// CHECK: a transform takes a continuous law, not !prob.law<tensor<i32>>
+
+// -----
+
+// A log determinant of another type
+func.func @f(%x: tensor<f32>) -> tensor<f32> {
+  func.return %x : tensor<f32>
+}
+%p = "test.op"() : () -> !prob.law<tensor<f32>>
+%l = dist.transformed_by %p forward(@f) inverse(@f) log_det(@f) inside(@f) : (!prob.law<tensor<f32>>) -> !prob.law<tensor<f32>>
+// CHECK: dist.transformed_by needs @f : (tensor<f32>, tensor<f32>) -> tensor<f32>, not (tensor<f32>) -> tensor<f32>

@@ -46,6 +46,59 @@ func.func @measures(%a: tensor<f32>, %v: tensor<8x3xf32>, %l: tensor<8xf32>, %m:
   func.return
 }
 
+func.func private @shift(%x: tensor<8x3xf32>, %u: tensor<3xf32>) -> tensor<8x3xf32> {
+  func.return %x : tensor<8x3xf32>
+}
+
+func.func private @slope(%x: tensor<8x3xf32>, %y: tensor<8x3xf32>, %u: tensor<3xf32>) -> tensor<8xf32> {
+  %l = lax.constant "0.0" : tensor<8xf32>
+  func.return %l : tensor<8xf32>
+}
+
+func.func private @inside(%y: tensor<8x3xf32>, %u: tensor<3xf32>) -> tensor<8xi1> {
+  %i = lax.constant "true" : tensor<8xi1>
+  func.return %i : tensor<8xi1>
+}
+
+func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l: tensor<3x3xf32>, %f: tensor<3x2xf32>, %u: tensor<3xf32>) {
+  %cauchy = dist.cauchy %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %laplace = dist.laplace %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %logistic = dist.logistic %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %gumbel = dist.gumbel %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %uniform = dist.uniform %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %weibull = dist.weibull %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %kumaraswamy = dist.kumaraswamy %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %inverse_gamma = dist.inverse_gamma %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %student_t = dist.student_t %v, %a, %a : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %exponential = dist.exponential %v : (tensor<8xf32>) -> !prob.law<tensor<8xf32>>
+  %left_truncated_normal = dist.left_truncated_normal %v, %a, %a : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %truncated_normal = dist.truncated_normal %v, %a, %a, %a : (tensor<8xf32>, tensor<f32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %von_mises = dist.von_mises %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+  %geometric = dist.geometric %v : (tensor<8xf32>) -> !prob.law<tensor<8xi32>>
+  %geometric_logits = dist.geometric_logits %v : (tensor<8xf32>) -> !prob.law<tensor<8xi32>>
+  %binomial = dist.binomial %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+  %binomial_logits = dist.binomial_logits %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+  %beta_binomial = dist.beta_binomial %v, %a, %a : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+  %negative_binomial = dist.negative_binomial %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+  %negative_binomial_logits = dist.negative_binomial_logits %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+  %gamma_poisson = dist.gamma_poisson %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+  %zero_inflated_poisson = dist.zero_inflated_poisson %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+  %ordered_logistic = dist.ordered_logistic %v, %u : (tensor<8xf32>, tensor<3xf32>) -> !prob.law<tensor<8xi32>>
+  %dirichlet = dist.dirichlet %m : (tensor<8x3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+  %multivariate_normal = dist.multivariate_normal %m, %l : (tensor<8x3xf32>, tensor<3x3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+  %low_rank_multivariate_normal = dist.low_rank_multivariate_normal %m, %f, %u : (tensor<8x3xf32>, tensor<3x2xf32>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+  %multinomial = dist.multinomial %m, %a : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xi32>, event_rank = 1>
+  %multinomial_logits = dist.multinomial_logits %m, %a : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xi32>, event_rank = 1>
+  %dirichlet_multinomial = dist.dirichlet_multinomial %m, %a : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xi32>, event_rank = 1>
+  %gaussian_random_walk = dist.gaussian_random_walk %v {size = 5 : i64} : (tensor<8xf32>) -> !prob.law<tensor<8x5xf32>, event_rank = 1>
+  %lkj_cholesky = dist.lkj_cholesky %v {size = 3 : i64} : (tensor<8xf32>) -> !prob.law<tensor<8x3x3xf32>, event_rank = 2>
+  %mixture = dist.mixture %u, %cauchy, %laplace, %gumbel : (tensor<3xf32>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
+  %mixture_same_family = dist.mixture_same_family %v, %cauchy : (tensor<8xf32>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<f32>>
+  %transformed_by = dist.transformed_by %multivariate_normal, %u forward(@shift) inverse(@shift) log_det(@slope) inside(@inside) : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+  %known_range = dist.transformed_by %multivariate_normal, %u forward(@shift) inverse(@shift) log_det(@slope) inside(@inside) {support = "simplex"} : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+  func.return
+}
+
 // CHECK:      builtin.module {
 // CHECK-NEXT:   func.func private @draw(%key: !rng.key, %a: tensor<f32>) -> tensor<f32> {
 // CHECK-NEXT:     func.return %a : tensor<f32>
@@ -82,6 +135,55 @@ func.func @measures(%a: tensor<f32>, %v: tensor<8x3xf32>, %l: tensor<8xf32>, %m:
 // CHECK-NEXT:     %mask = dist.mask %normal, %m : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     %delta = dist.delta %v, %l {event_rank = 1 : i64} : (tensor<8x3xf32>, tensor<8xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
 // CHECK-NEXT:     %improper = dist.improper {support = "positive"} : !prob.law<tensor<3xf32>, event_rank = 1>
+// CHECK-NEXT:     func.return
+// CHECK-NEXT:   }
+// CHECK-NEXT:   func.func private @shift(%x: tensor<8x3xf32>, %u: tensor<3xf32>) -> tensor<8x3xf32> {
+// CHECK-NEXT:     func.return %x : tensor<8x3xf32>
+// CHECK-NEXT:   }
+// CHECK-NEXT:   func.func private @slope(%x: tensor<8x3xf32>, %y: tensor<8x3xf32>, %u: tensor<3xf32>) -> tensor<8xf32> {
+// CHECK-NEXT:     %l = lax.constant "0.0" : tensor<8xf32>
+// CHECK-NEXT:     func.return %l : tensor<8xf32>
+// CHECK-NEXT:   }
+// CHECK-NEXT:   func.func private @inside(%y: tensor<8x3xf32>, %u: tensor<3xf32>) -> tensor<8xi1> {
+// CHECK-NEXT:     %i = lax.constant "true" : tensor<8xi1>
+// CHECK-NEXT:     func.return %i : tensor<8xi1>
+// CHECK-NEXT:   }
+// CHECK-NEXT:   func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l: tensor<3x3xf32>, %f: tensor<3x2xf32>, %u: tensor<3xf32>) {
+// CHECK-NEXT:     %cauchy = dist.cauchy %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %laplace = dist.laplace %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %logistic = dist.logistic %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %gumbel = dist.gumbel %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %uniform = dist.uniform %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %weibull = dist.weibull %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %kumaraswamy = dist.kumaraswamy %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %inverse_gamma = dist.inverse_gamma %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %student_t = dist.student_t %v, %a, %a : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %exponential = dist.exponential %v : (tensor<8xf32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %left_truncated_normal = dist.left_truncated_normal %v, %a, %a : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %truncated_normal = dist.truncated_normal %v, %a, %a, %a : (tensor<8xf32>, tensor<f32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %von_mises = dist.von_mises %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %geometric = dist.geometric %v : (tensor<8xf32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %geometric_logits = dist.geometric_logits %v : (tensor<8xf32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %binomial = dist.binomial %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %binomial_logits = dist.binomial_logits %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %beta_binomial = dist.beta_binomial %v, %a, %a : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %negative_binomial = dist.negative_binomial %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %negative_binomial_logits = dist.negative_binomial_logits %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %gamma_poisson = dist.gamma_poisson %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %zero_inflated_poisson = dist.zero_inflated_poisson %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %ordered_logistic = dist.ordered_logistic %v, %u : (tensor<8xf32>, tensor<3xf32>) -> !prob.law<tensor<8xi32>>
+// CHECK-NEXT:     %dirichlet = dist.dirichlet %m : (tensor<8x3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// CHECK-NEXT:     %multivariate_normal = dist.multivariate_normal %m, %l : (tensor<8x3xf32>, tensor<3x3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// CHECK-NEXT:     %low_rank_multivariate_normal = dist.low_rank_multivariate_normal %m, %f, %u : (tensor<8x3xf32>, tensor<3x2xf32>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// CHECK-NEXT:     %multinomial = dist.multinomial %m, %a : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xi32>, event_rank = 1>
+// CHECK-NEXT:     %multinomial_logits = dist.multinomial_logits %m, %a : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xi32>, event_rank = 1>
+// CHECK-NEXT:     %dirichlet_multinomial = dist.dirichlet_multinomial %m, %a : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xi32>, event_rank = 1>
+// CHECK-NEXT:     %gaussian_random_walk = dist.gaussian_random_walk %v {size = 5 : i64} : (tensor<8xf32>) -> !prob.law<tensor<8x5xf32>, event_rank = 1>
+// CHECK-NEXT:     %lkj_cholesky = dist.lkj_cholesky %v {size = 3 : i64} : (tensor<8xf32>) -> !prob.law<tensor<8x3x3xf32>, event_rank = 2>
+// CHECK-NEXT:     %mixture = dist.mixture %u, %cauchy, %laplace, %gumbel : (tensor<3xf32>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
+// CHECK-NEXT:     %mixture_same_family = dist.mixture_same_family %v, %cauchy : (tensor<8xf32>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<f32>>
+// CHECK-NEXT:     %transformed_by = dist.transformed_by %multivariate_normal, %u forward(@shift) inverse(@shift) log_det(@slope) inside(@inside) : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// CHECK-NEXT:     %known_range = dist.transformed_by %multivariate_normal, %u forward(@shift) inverse(@shift) log_det(@slope) inside(@inside) {support = "simplex"} : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
@@ -126,6 +228,59 @@ func.func @measures(%a: tensor<f32>, %v: tensor<8x3xf32>, %l: tensor<8xf32>, %m:
 // GENERIC-NEXT:     %mask = "dist.mask"(%normal, %m) : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
 // GENERIC-NEXT:     %delta = "dist.delta"(%v, %l) <{event_rank = 1 : i64}> : (tensor<8x3xf32>, tensor<8xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
 // GENERIC-NEXT:     %improper = "dist.improper"() <{support = "positive"}> : () -> !prob.law<tensor<3xf32>, event_rank = 1>
+// GENERIC-NEXT:     "func.return"() : () -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "shift", function_type = (tensor<8x3xf32>, tensor<3xf32>) -> tensor<8x3xf32>, sym_visibility = "private"}> ({
+// GENERIC-NEXT:   ^bb0(%x: tensor<8x3xf32>, %u: tensor<3xf32>):
+// GENERIC-NEXT:     "func.return"(%x) : (tensor<8x3xf32>) -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "slope", function_type = (tensor<8x3xf32>, tensor<8x3xf32>, tensor<3xf32>) -> tensor<8xf32>, sym_visibility = "private"}> ({
+// GENERIC-NEXT:   ^bb0(%x: tensor<8x3xf32>, %y: tensor<8x3xf32>, %u: tensor<3xf32>):
+// GENERIC-NEXT:     %l = "lax.constant"() <{value = #lax.literal<"0.0" : tensor<8xf32>>}> : () -> tensor<8xf32>
+// GENERIC-NEXT:     "func.return"(%l) : (tensor<8xf32>) -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "inside", function_type = (tensor<8x3xf32>, tensor<3xf32>) -> tensor<8xi1>, sym_visibility = "private"}> ({
+// GENERIC-NEXT:   ^bb0(%y: tensor<8x3xf32>, %u: tensor<3xf32>):
+// GENERIC-NEXT:     %i = "lax.constant"() <{value = #lax.literal<"true" : tensor<8xi1>>}> : () -> tensor<8xi1>
+// GENERIC-NEXT:     "func.return"(%i) : (tensor<8xi1>) -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "more_laws", function_type = (tensor<f32>, tensor<8xf32>, tensor<8x3xf32>, tensor<3x3xf32>, tensor<3x2xf32>, tensor<3xf32>) -> ()}> ({
+// GENERIC-NEXT:   ^bb0(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l: tensor<3x3xf32>, %f: tensor<3x2xf32>, %u: tensor<3xf32>):
+// GENERIC-NEXT:     %cauchy = "dist.cauchy"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %laplace = "dist.laplace"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %logistic = "dist.logistic"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %gumbel = "dist.gumbel"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %uniform = "dist.uniform"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %weibull = "dist.weibull"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %kumaraswamy = "dist.kumaraswamy"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %inverse_gamma = "dist.inverse_gamma"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %student_t = "dist.student_t"(%v, %a, %a) : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %exponential = "dist.exponential"(%v) : (tensor<8xf32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %left_truncated_normal = "dist.left_truncated_normal"(%v, %a, %a) : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %truncated_normal = "dist.truncated_normal"(%v, %a, %a, %a) : (tensor<8xf32>, tensor<f32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %von_mises = "dist.von_mises"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %geometric = "dist.geometric"(%v) : (tensor<8xf32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %geometric_logits = "dist.geometric_logits"(%v) : (tensor<8xf32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %binomial = "dist.binomial"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %binomial_logits = "dist.binomial_logits"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %beta_binomial = "dist.beta_binomial"(%v, %a, %a) : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %negative_binomial = "dist.negative_binomial"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %negative_binomial_logits = "dist.negative_binomial_logits"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %gamma_poisson = "dist.gamma_poisson"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %zero_inflated_poisson = "dist.zero_inflated_poisson"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %ordered_logistic = "dist.ordered_logistic"(%v, %u) : (tensor<8xf32>, tensor<3xf32>) -> !prob.law<tensor<8xi32>>
+// GENERIC-NEXT:     %dirichlet = "dist.dirichlet"(%m) : (tensor<8x3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// GENERIC-NEXT:     %multivariate_normal = "dist.multivariate_normal"(%m, %l) : (tensor<8x3xf32>, tensor<3x3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// GENERIC-NEXT:     %low_rank_multivariate_normal = "dist.low_rank_multivariate_normal"(%m, %f, %u) : (tensor<8x3xf32>, tensor<3x2xf32>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// GENERIC-NEXT:     %multinomial = "dist.multinomial"(%m, %a) : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xi32>, event_rank = 1>
+// GENERIC-NEXT:     %multinomial_logits = "dist.multinomial_logits"(%m, %a) : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xi32>, event_rank = 1>
+// GENERIC-NEXT:     %dirichlet_multinomial = "dist.dirichlet_multinomial"(%m, %a) : (tensor<8x3xf32>, tensor<f32>) -> !prob.law<tensor<8x3xi32>, event_rank = 1>
+// GENERIC-NEXT:     %gaussian_random_walk = "dist.gaussian_random_walk"(%v) <{size = 5 : i64}> : (tensor<8xf32>) -> !prob.law<tensor<8x5xf32>, event_rank = 1>
+// GENERIC-NEXT:     %lkj_cholesky = "dist.lkj_cholesky"(%v) <{size = 3 : i64}> : (tensor<8xf32>) -> !prob.law<tensor<8x3x3xf32>, event_rank = 2>
+// GENERIC-NEXT:     %mixture = "dist.mixture"(%u, %cauchy, %laplace, %gumbel) : (tensor<3xf32>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
+// GENERIC-NEXT:     %mixture_same_family = "dist.mixture_same_family"(%v, %cauchy) : (tensor<8xf32>, !prob.law<tensor<8xf32>>) -> !prob.law<tensor<f32>>
+// GENERIC-NEXT:     %transformed_by = "dist.transformed_by"(%multivariate_normal, %u) <{forward = @shift, inverse = @shift, log_det = @slope, inside = @inside}> : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
+// GENERIC-NEXT:     %known_range = "dist.transformed_by"(%multivariate_normal, %u) <{forward = @shift, inverse = @shift, log_det = @slope, inside = @inside, support = "simplex"}> : (!prob.law<tensor<8x3xf32>, event_rank = 1>, tensor<3xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT: }) : () -> ()

@@ -798,3 +798,39 @@ func.func private @f(%x: tensor<f32>) -> tensor<f32> {
 %x = "test.op"() : () -> tensor<f32>
 %r = lax.bind "custom"(%x) {parameters = {jaxpr = {inner = [@g]}}} : (tensor<f32>) -> tensor<f32>
 // CHECK: lax.bind names @g, which is no func.func
+
+// -----
+
+// No such accuracy
+%x = "test.op"() : () -> tensor<f32>
+%r = lax.exp %x {accuracy = "low"} : tensor<f32>
+// CHECK: lax.exp has no accuracy "low"
+
+// -----
+
+// Bits of another width
+%x = "test.op"() : () -> tensor<f32>
+%r = lax.bitcast %x : (tensor<f32>) -> tensor<i64>
+// CHECK: tensor<f32> and tensor<i64> differ in their width
+
+// -----
+
+// and of another shape
+%x = "test.op"() : () -> tensor<f32>
+%r = lax.bitcast %x : (tensor<f32>) -> tensor<1xi32>
+// CHECK: lax.bitcast keeps the shape
+
+// -----
+
+// A factor of no square
+%x = "test.op"() : () -> tensor<2x3xf32>
+%r = lax.cholesky %x : (tensor<2x3xf32>) -> tensor<2x3xf32>
+// CHECK: lax.cholesky takes square matrices, not tensor<2x3xf32>
+
+// -----
+
+// A right-hand side of another size
+%a = "test.op"() : () -> tensor<3x3xf32>
+%b = "test.op"() : () -> tensor<2x3xf32>
+%r = lax.triangular_solve %a, %b {left_side = true, lower = true, transpose_a = false, unit_diagonal = false} : (tensor<3x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+// CHECK: lax.triangular_solve: tensor<2x3xf32> does not fit tensor<3x3xf32>

@@ -40,6 +40,11 @@ func.func @elementwise(%x: tensor<3xf32>, %y: tensor<3xf32>, %z: tensor<3xf32>, 
   %erf = lax.erf %x : tensor<3xf32>
   %erfc = lax.erfc %x : tensor<3xf32>
   %erf_inv = lax.erf_inv %x : tensor<3xf32>
+  %ndtri = lax.ndtri %x : tensor<3xf32>
+  %log_ndtr = lax.log_ndtr %x : tensor<3xf32>
+  %bessel_i0e = lax.bessel_i0e %x : tensor<3xf32>
+  %bessel_i1e = lax.bessel_i1e %x : tensor<3xf32>
+  %slow_exp = lax.exp %x {accuracy = "highest"} : tensor<3xf32>
   %logical_not = lax.logical_not %i : tensor<3xi32>
   %stop_gradient = lax.stop_gradient %x : tensor<3xf32>
   %copy = lax.copy %x : tensor<3xf32>
@@ -112,6 +117,7 @@ func.func @choices(%which: tensor<3xi1>, %index: tensor<i32>, %a: tensor<3xf32>,
 }
 
 func.func @shapes(%x: tensor<2x3xf32>, %v: tensor<3xf32>, %one: tensor<1x3xf32>, %s: tensor<f32>, %keys: tensor<1x!rng.key>) {
+  %bitcast = lax.bitcast %v : (tensor<3xf32>) -> tensor<3xi32>
   %convert = lax.convert %v : (tensor<3xf32>) -> tensor<3xi32>
   %broadcast = lax.broadcast_in_dim %v {dimensions = array<i64: 1>} : (tensor<3xf32>) -> tensor<2x3xf32>
   %reshape = lax.reshape %x : (tensor<2x3xf32>) -> tensor<6xf32>
@@ -193,6 +199,12 @@ func.func @control(%x: tensor<f32>, %xs: tensor<5xf32>, %i: tensor<i32>, %m: ten
   func.return
 }
 
+func.func @linear_algebra(%a: tensor<4x3x3xf32>, %b: tensor<4x3x2xf32>) {
+  %cholesky = lax.cholesky %a : (tensor<4x3x3xf32>) -> tensor<4x3x3xf32>
+  %solve = lax.triangular_solve %a, %b {left_side = true, lower = true, transpose_a = false, unit_diagonal = false} : (tensor<4x3x3xf32>, tensor<4x3x2xf32>) -> tensor<4x3x2xf32>
+  func.return
+}
+
 // CHECK:      builtin.module {
 // CHECK-NEXT:   func.func @elementwise(%x: tensor<3xf32>, %y: tensor<3xf32>, %z: tensor<3xf32>, %i: tensor<3xi32>, %j: tensor<3xi32>, %b: tensor<3xi1>, %c: tensor<complex<f32>>, %k: !rng.key, %w: tensor<f64>) {
 // CHECK-NEXT:     %neg = lax.neg %x : tensor<3xf32>
@@ -230,6 +242,11 @@ func.func @control(%x: tensor<f32>, %xs: tensor<5xf32>, %i: tensor<i32>, %m: ten
 // CHECK-NEXT:     %erf = lax.erf %x : tensor<3xf32>
 // CHECK-NEXT:     %erfc = lax.erfc %x : tensor<3xf32>
 // CHECK-NEXT:     %erf_inv = lax.erf_inv %x : tensor<3xf32>
+// CHECK-NEXT:     %ndtri = lax.ndtri %x : tensor<3xf32>
+// CHECK-NEXT:     %log_ndtr = lax.log_ndtr %x : tensor<3xf32>
+// CHECK-NEXT:     %bessel_i0e = lax.bessel_i0e %x : tensor<3xf32>
+// CHECK-NEXT:     %bessel_i1e = lax.bessel_i1e %x : tensor<3xf32>
+// CHECK-NEXT:     %slow_exp = lax.exp %x {accuracy = "highest"} : tensor<3xf32>
 // CHECK-NEXT:     %logical_not = lax.logical_not %i : tensor<3xi32>
 // CHECK-NEXT:     %stop_gradient = lax.stop_gradient %x : tensor<3xf32>
 // CHECK-NEXT:     %copy = lax.copy %x : tensor<3xf32>
@@ -299,6 +316,7 @@ func.func @control(%x: tensor<f32>, %xs: tensor<5xf32>, %i: tensor<i32>, %m: ten
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
 // CHECK-NEXT:   func.func @shapes(%x: tensor<2x3xf32>, %v: tensor<3xf32>, %one: tensor<1x3xf32>, %s: tensor<f32>, %keys: tensor<1x!rng.key>) {
+// CHECK-NEXT:     %bitcast = lax.bitcast %v : (tensor<3xf32>) -> tensor<3xi32>
 // CHECK-NEXT:     %convert = lax.convert %v : (tensor<3xf32>) -> tensor<3xi32>
 // CHECK-NEXT:     %broadcast = lax.broadcast_in_dim %v {dimensions = array<i64: 1>} : (tensor<3xf32>) -> tensor<2x3xf32>
 // CHECK-NEXT:     %reshape = lax.reshape %x : (tensor<2x3xf32>) -> tensor<6xf32>
@@ -371,6 +389,11 @@ func.func @control(%x: tensor<f32>, %xs: tensor<5xf32>, %i: tensor<i32>, %m: ten
 // CHECK-NEXT:     %pair, %pair_1 = lax.bind "pair"() {parameters = {jaxpr = @f}} : () -> (tensor<f32>, tensor<i32>)
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
+// CHECK-NEXT:   func.func @linear_algebra(%a: tensor<4x3x3xf32>, %b: tensor<4x3x2xf32>) {
+// CHECK-NEXT:     %cholesky = lax.cholesky %a : (tensor<4x3x3xf32>) -> tensor<4x3x3xf32>
+// CHECK-NEXT:     %solve = lax.triangular_solve %a, %b {left_side = true, lower = true, transpose_a = false, unit_diagonal = false} : (tensor<4x3x3xf32>, tensor<4x3x2xf32>) -> tensor<4x3x2xf32>
+// CHECK-NEXT:     func.return
+// CHECK-NEXT:   }
 // CHECK-NEXT: }
 
 // GENERIC:      "builtin.module"() ({
@@ -411,6 +434,11 @@ func.func @control(%x: tensor<f32>, %xs: tensor<5xf32>, %i: tensor<i32>, %m: ten
 // GENERIC-NEXT:     %erf = "lax.erf"(%x) : (tensor<3xf32>) -> tensor<3xf32>
 // GENERIC-NEXT:     %erfc = "lax.erfc"(%x) : (tensor<3xf32>) -> tensor<3xf32>
 // GENERIC-NEXT:     %erf_inv = "lax.erf_inv"(%x) : (tensor<3xf32>) -> tensor<3xf32>
+// GENERIC-NEXT:     %ndtri = "lax.ndtri"(%x) : (tensor<3xf32>) -> tensor<3xf32>
+// GENERIC-NEXT:     %log_ndtr = "lax.log_ndtr"(%x) : (tensor<3xf32>) -> tensor<3xf32>
+// GENERIC-NEXT:     %bessel_i0e = "lax.bessel_i0e"(%x) : (tensor<3xf32>) -> tensor<3xf32>
+// GENERIC-NEXT:     %bessel_i1e = "lax.bessel_i1e"(%x) : (tensor<3xf32>) -> tensor<3xf32>
+// GENERIC-NEXT:     %slow_exp = "lax.exp"(%x) <{accuracy = "highest"}> : (tensor<3xf32>) -> tensor<3xf32>
 // GENERIC-NEXT:     %logical_not = "lax.logical_not"(%i) : (tensor<3xi32>) -> tensor<3xi32>
 // GENERIC-NEXT:     %stop_gradient = "lax.stop_gradient"(%x) : (tensor<3xf32>) -> tensor<3xf32>
 // GENERIC-NEXT:     %copy = "lax.copy"(%x) : (tensor<3xf32>) -> tensor<3xf32>
@@ -482,6 +510,7 @@ func.func @control(%x: tensor<f32>, %xs: tensor<5xf32>, %i: tensor<i32>, %m: ten
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT:   "func.func"() <{sym_name = "shapes", function_type = (tensor<2x3xf32>, tensor<3xf32>, tensor<1x3xf32>, tensor<f32>, tensor<1x!rng.key>) -> ()}> ({
 // GENERIC-NEXT:   ^bb0(%x: tensor<2x3xf32>, %v: tensor<3xf32>, %one: tensor<1x3xf32>, %s: tensor<f32>, %keys: tensor<1x!rng.key>):
+// GENERIC-NEXT:     %bitcast = "lax.bitcast"(%v) : (tensor<3xf32>) -> tensor<3xi32>
 // GENERIC-NEXT:     %convert = "lax.convert"(%v) : (tensor<3xf32>) -> tensor<3xi32>
 // GENERIC-NEXT:     %broadcast = "lax.broadcast_in_dim"(%v) <{dimensions = array<i64: 1>}> : (tensor<3xf32>) -> tensor<2x3xf32>
 // GENERIC-NEXT:     %reshape = "lax.reshape"(%x) : (tensor<2x3xf32>) -> tensor<6xf32>
@@ -560,6 +589,12 @@ func.func @control(%x: tensor<f32>, %xs: tensor<5xf32>, %i: tensor<i32>, %m: ten
 // GENERIC-NEXT:     %cond = "lax.cond"(%i, %x) <{branches = [@f, @f]}> : (tensor<i32>, tensor<f32>) -> tensor<f32>
 // GENERIC-NEXT:     %bind = "lax.bind"(%m) <{primitive = "cholesky", parameters = {symmetrize_input = true}}> : (tensor<3x3xf32>) -> tensor<3x3xf32>
 // GENERIC-NEXT:     %pair, %pair_1 = "lax.bind"() <{primitive = "pair", parameters = {jaxpr = @f}}> : () -> (tensor<f32>, tensor<i32>)
+// GENERIC-NEXT:     "func.return"() : () -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "linear_algebra", function_type = (tensor<4x3x3xf32>, tensor<4x3x2xf32>) -> ()}> ({
+// GENERIC-NEXT:   ^bb0(%a: tensor<4x3x3xf32>, %b: tensor<4x3x2xf32>):
+// GENERIC-NEXT:     %cholesky = "lax.cholesky"(%a) : (tensor<4x3x3xf32>) -> tensor<4x3x3xf32>
+// GENERIC-NEXT:     %solve = "lax.triangular_solve"(%a, %b) <{left_side = true, lower = true, transpose_a = false, unit_diagonal = false}> : (tensor<4x3x3xf32>, tensor<4x3x2xf32>) -> tensor<4x3x2xf32>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT: }) : () -> ()

@@ -111,3 +111,35 @@
 %k = "test.op"() : () -> tensor<1x!rng.key>
 %i = rng.subsample %k {size = 3 : i64} : tensor<1x!rng.key> -> tensor<1x4xi32>
 // CHECK: rng.subsample draws a part of 3 indices, not tensor<1x4xi32>
+
+// -----
+
+// A part of no keys
+%k = "test.op"() : () -> tensor<2xf32>
+%p = rng.part_keys %k {part = 1 : i64} : tensor<2xf32>
+// CHECK: rng.part_keys takes a vector of keys, not tensor<2xf32>
+
+// -----
+
+// A negative part
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%p = rng.part_keys %k {part = -1 : i64} : tensor<1x!rng.key>
+// CHECK: -1 is no number of a part
+
+// -----
+
+// Parameters of two shapes
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%n = "test.op"() : () -> tensor<8xf32>
+%p = "test.op"() : () -> tensor<f32>
+%x = rng.binomial %k, %n, %p : tensor<1x!rng.key>, tensor<8xf32>, tensor<f32> -> tensor<1x8xi32>
+// CHECK: a parameter is tensor<8xf32> here, not tensor<f32>
+
+// -----
+
+// A count for every batch element
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%p = "test.op"() : () -> tensor<8x3xf32>
+%n = "test.op"() : () -> tensor<f32>
+%x = rng.multinomial %k, %p, %n : tensor<1x!rng.key>, tensor<8x3xf32>, tensor<f32> -> tensor<1x8x3xi32>
+// CHECK: the count is tensor<8xf32> here, not tensor<f32>

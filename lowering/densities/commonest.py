@@ -1,4 +1,4 @@
-"""Log densities of the families, as formulas on tensor values; nats, elementwise over the batch."""
+"""Log densities of the commonest families, as formulas on tensor values; nats, one per batch element."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from xdsl.dialects.builtin import f64
 
 from relbo_ir.dialects import dist, lax
-from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.expressions import Expression, Writer
 
@@ -64,10 +63,10 @@ def _gamma(w: Writer, x: Expression, a: Expression, rate: Expression) -> Express
 @density_of(dist.BetaOp)
 def _beta(w: Writer, x: Expression, a: Expression, b: Expression) -> Expression:
     powers = w.call("xlogy", a - 1, x) + w.call("xlog1py", b - 1, -x)
-    return powers - _log_beta(w, a, b)
+    return powers - log_beta(w, a, b)
 
 
-def _log_beta(w: Writer, a: Expression, b: Expression) -> Expression:
+def log_beta(w: Writer, a: Expression, b: Expression) -> Expression:
     """
     log B(a, b): in double precision by log-Gamma functions; in single precision these cancel, and
     JAX's expansion, which is good to 1e-6, is better.
@@ -88,7 +87,8 @@ def _bernoulli_logits(w: Writer, x: Expression, logits: Expression) -> Expressio
 
 
 @density_of(dist.PoissonOp)
-def _poisson(w: Writer, x: Expression, rate: Expression) -> Expression:
+def poisson(w: Writer, x: Expression, rate: Expression) -> Expression:
+    """x log rate − rate − log x!."""
     return w.call("xlogy", x, rate) - rate - w.apply("lgamma", x + 1)
 
 
@@ -102,46 +102,30 @@ def _inverse_gaussian(w: Writer, x: Expression, m: Expression, c: Expression) ->
 def categorical(w: Writer, x: Expression, weights: Expression, logits: bool) -> Expression:
     """
     log softmax(weights)[x], or log of the normalised probabilities; categories on the last axis.
-    The chosen weight is a maximum over one finite element, so no category at all gives −∞.
     """
-    axis = len(weights.shape) - 1
     if logits:
-        norm = w.expression(w.insert(lax.LogSumExpOp(weights.value, [axis])))
-    else:
-        norm = w.apply("log", w.sum(weights, [axis]))
-    shape, count = x.shape, weights.shape[-1]
-    wide = w.broadcast(weights, (*shape, count))
-    index_type = wide.value.type
-    iota = w.expression(
-        w.insert(
-            lax.IotaOp.create(
-                result_types=[index_type], properties={"dimension": lax.integer(len(shape))}
-            )
-        )
-    )
-    column = w.insert(lax.BroadcastInDimOp(x.value, index_type, range(len(shape))))
-    chosen = w.apply("eq", iota, w.expression(column))
-    values = wide if logits else w.apply("log", wide)
-    outside = w.constant(values.value.type, -math.inf)
-    picked = w.insert(lax.SelectNOp(chosen.value, [outside.value, values.value]))
-    return w.expression(w.insert(lax.ReduceMaxOp(picked, [len(shape)]))) - norm
+        return pick(w, x, weights) - w.logsumexp(weights)
+    norm = w.apply("log", w.sum(weights, [len(weights.shape) - 1]))
+    return pick(w, x, w.apply("log", weights)) - norm
 
 
-def guarded(w: Writer, support: Support, x: Expression, density: Expression) -> Expression:
-    """The density where x lies in the support, −∞ elsewhere."""
-    match support:
-        case Support.REAL | Support.CATEGORY:
-            return density
-        case Support.POSITIVE | Support.NONNEGATIVE:
-            inside = w.call("ge", x, 0.0)
-        case Support.UNIT_INTERVAL:
-            inside = w.apply("logical_and", w.call("ge", x, 0.0), w.call("le", x, 1.0))
-        case Support.BOOLEAN:
-            inside = w.apply("logical_or", w.call("eq", x, 0.0), w.call("eq", x, 1.0))
-        case Support.COUNT:
-            whole = w.call("eq", w.apply("floor", x), x)
-            inside = w.apply("logical_and", w.call("ge", x, 0.0), whole)
-    wide = w.broadcast(inside, density.shape)
-    outside = w.constant(density.value.type, -math.inf)
-    select = lax.SelectNOp(wide.value, [outside.value, density.value])
-    return w.expression(w.insert(select))
+def pick(w: Writer, x: Expression, values: Expression) -> Expression:
+    """
+    values[..., x], and −∞ for an x that is no index: a maximum over one element and −∞'s.
+    """
+    batch = dist.broadcast_shapes(x.shape, values.shape[:-1])
+    shape = (*batch, values.shape[-1])
+    column = w.broadcast(w.expand(x, -1), shape)
+    chosen = w.apply("eq", w.iota(x, shape, len(batch)), column)
+    picked = w.select(chosen, -math.inf, w.broadcast(values, shape))
+    return w.expression(w.insert(lax.ReduceMaxOp(picked.value, [len(batch)])))
+
+
+@density_of(dist.CategoricalOp)
+def _categorical(w: Writer, x: Expression, probs: Expression) -> Expression:
+    return categorical(w, x, probs, logits=False)
+
+
+@density_of(dist.CategoricalLogitsOp)
+def _categorical_logits(w: Writer, x: Expression, logits: Expression) -> Expression:
+    return categorical(w, x, logits, logits=True)

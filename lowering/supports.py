@@ -1,0 +1,130 @@
+"""Where the values of laws lie: −∞ for the density of a value outside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import Float64Type
+
+from relbo_ir.dialects import dist, lax
+from relbo_ir.dialects.dist import Support, Transform
+from relbo_ir.dialects.tensors import element_of
+from relbo_ir.passes.expressions import Expression, Writer
+
+_NOTHING_AT_ZERO = (dist.LogNormalOp, dist.InverseGammaOp, dist.InverseGaussianOp)
+"""Positive laws whose density tends to 0 at 0, where their formula is a difference of infinities."""
+
+
+def guarded(w: Writer, family: dist.FamilyOp, x: Expression, density: Expression) -> Expression:
+    """The density where x lies in the family's support, −∞ elsewhere."""
+    conditions = _conditions(w, family, x)
+    return only_where(w, conditions, len(x.shape) - _event_rank(family), density)
+
+
+def _event_rank(family: dist.FamilyOp) -> int:
+    return dist.law_of(family.result).event_rank.data
+
+
+def only_where(
+    w: Writer, conditions: Sequence[Expression], batch: int, density: Expression
+) -> Expression:
+    """The density where every condition holds for all elements of an event, −∞ elsewhere."""
+    if not conditions:
+        return density
+    inside: Expression | None = None
+    for condition in conditions:
+        axes = range(batch, len(condition.shape))
+        if axes:
+            condition = w.expression(w.insert(lax.ReduceAndOp(condition.value, axes)))
+        inside = condition if inside is None else w.call("logical_and", inside, condition)
+    if inside is None:
+        return density
+    return w.select(inside, -math.inf, density)
+
+
+def conditions_of_transform(w: Writer, transform: Transform, y: Expression) -> list[Expression]:
+    """The conditions that y lies in the range of an elementwise transform."""
+    match transform:
+        case Transform.EXP | Transform.SOFTPLUS:
+            return [w.call("gt", y, 0.0)]
+        case Transform.SIGMOID:
+            return [w.call("gt", y, 0.0), w.call("lt", y, 1.0)]
+        case Transform.AFFINE:
+            return []
+
+
+def conditions_of_set(w: Writer, support: Support, x: Expression) -> list[Expression]:
+    """The conditions that x lies in a set that has no parameters."""
+    match support:
+        case Support.REAL:
+            return []
+        case Support.POSITIVE | Support.NONNEGATIVE:
+            return [w.call("ge", x, 0.0)]
+        case Support.UNIT_INTERVAL:
+            return [w.call("ge", x, 0.0), w.call("le", x, 1.0)]
+        case _:
+            raise ValueError(f"{support.value} is not a set without parameters")
+
+
+def _conditions(w: Writer, family: dist.FamilyOp, x: Expression) -> list[Expression]:
+    match family.FAMILY.support:
+        case Support.CATEGORY:
+            return []
+        case Support.POSITIVE | Support.NONNEGATIVE if isinstance(family, _NOTHING_AT_ZERO):
+            return [w.call("gt", x, 0.0)]
+        case Support.REAL | Support.POSITIVE | Support.NONNEGATIVE | Support.UNIT_INTERVAL as known:
+            return conditions_of_set(w, known, x)
+        case Support.CIRCULAR:
+            return [w.call("ge", x, -math.pi), w.call("le", x, math.pi)]
+        case Support.BOOLEAN:
+            return [w.apply("logical_or", w.call("eq", x, 0.0), w.call("eq", x, 1.0))]
+        case Support.COUNT:
+            return _whole(w, x)
+        case Support.INTERVAL:
+            return _between(w, family, x)
+        case Support.BOUNDED_COUNT:
+            return [*_whole(w, x), w.call("le", x, _total(w, family))]
+        case Support.COUNTS:
+            total = w.sum(x, [len(x.shape) - 1])
+            return [*_whole(w, x), w.call("eq", total, _total(w, family))]
+        case Support.SIMPLEX:
+            return [w.call("ge", x, 0.0), _is_one(w, w.sum(x, [len(x.shape) - 1]), x.shape[-1])]
+        case Support.CORR_CHOLESKY:
+            return _corr_cholesky(w, x)
+
+
+def _whole(w: Writer, x: Expression) -> list[Expression]:
+    return [w.call("ge", x, 0.0), w.call("eq", w.apply("floor", x), x)]
+
+
+def _named(w: Writer, family: dist.FamilyOp, name: str) -> Expression | None:
+    names = list(family.FAMILY.parameters)
+    return w.expression(family.operands[names.index(name)]) if name in names else None
+
+
+def _total(w: Writer, family: dist.FamilyOp) -> Expression:
+    return w.expression(family.operands[list(family.FAMILY.parameters).index("total_count")])
+
+
+def _between(w: Writer, family: dist.FamilyOp, x: Expression) -> list[Expression]:
+    low, high = _named(w, family, "low"), _named(w, family, "high")
+    conditions = [] if low is None else [w.call("ge", x, low)]
+    return conditions if high is None else [*conditions, w.call("le", x, high)]
+
+
+def _is_one(w: Writer, total: Expression, count: int) -> Expression:
+    """Whether sums of `count` numbers are 1, up to their rounding and NumPyro's 1e-6."""
+    double = isinstance(element_of(total.value.type), Float64Type)
+    tolerance = max(1e-6, 4 * count * (2.0**-52 if double else 2.0**-23))
+    return w.call("le", w.apply("abs", total - 1.0), tolerance)
+
+
+def _corr_cholesky(w: Writer, x: Expression) -> list[Expression]:
+    """Lower triangular, a positive diagonal, rows of length 1."""
+    rank = len(x.shape)
+    row, column = (w.iota(x, x.shape, rank - k) for k in (2, 1))
+    zero = w.constant(x.value.type, 0.0)
+    above = w.apply("logical_or", w.apply("le", column, row), w.apply("eq", x, zero))
+    diagonal = w.apply("logical_or", w.apply("ne", column, row), w.apply("gt", x, zero))
+    return [above, diagonal, _is_one(w, w.sum(x * x, [rank - 1]), x.shape[-1])]

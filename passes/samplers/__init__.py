@@ -1,0 +1,15 @@
+"""How draws of each law are written as functions of noise: a module for each kind of law."""
+
+from xdsl.ir import SSAValue
+
+from relbo_ir.dialects import prob
+from relbo_ir.passes.draws import Drawer, NoiseSource, prob_shape
+from relbo_ir.passes.expressions import Writer
+from relbo_ir.passes.samplers import continuous, counts, multivariate, wrappers
+
+__all__ = ["continuous", "counts", "draw", "multivariate", "wrappers"]
+
+
+def draw(choice: prob.SampleOp, writer: Writer, source: NoiseSource) -> SSAValue:
+    """Writes a choice's draw from a source of noise."""
+    return Drawer(choice, writer, source, prob_shape(choice.law)).draw(choice.law).value

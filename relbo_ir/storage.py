@@ -1,0 +1,119 @@
+"""Files: arrays by name in NumPy's `.npz`, and writing that leaves nothing half-written."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relbo_ir.dialects.errors import ModelError
+
+_UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+)
+"""What NumPy and zipfile raise for bytes that are no archive of arrays."""
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def write_file(path: str | Path, content: bytes) -> None:
+    """
+    Replaces a file in one step: whoever reads it sees the old content or all of the new. The bytes
+    are on the disk when this returns. Raises ModelError where the place cannot be written.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raises the error that `write_file` would, before the work whose result is to be written."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    os.close(handle)
+    os.unlink(name)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _unwritable(path: Path, error: OSError) -> ModelError:
+    return ModelError(
+        f"{path} cannot be written: {error.strerror or error}",
+        "name a file in a folder that exists and that you may write to",
+    )
+
+
+def arrays_to_bytes(arrays: Mapping[str, Any]) -> bytes:
+    """The arrays as the content of an `.npz` file."""
+    buffer = io.BytesIO()
+    # By hand, since a name of the user's (`file`, say) would be an argument of np.savez.
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, value in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.asarray(value), allow_pickle=False)
+            archive.writestr(f"{name}.npy", member.getvalue())
+    return buffer.getvalue()
+
+
+def read_arrays(path: str | Path) -> Arrays:
+    """The arrays of an `.npz` file, by name; ModelError for a file that is none, or is damaged."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read: {error.strerror or error}", "check the path"
+        ) from error
+    return arrays_from_bytes(content, str(path))
+
+
+def arrays_from_bytes(content: bytes, what: str) -> Arrays:
+    """The arrays of an `.npz` file's content; `what` names it in messages."""
+    try:
+        loaded: Any = np.load(io.BytesIO(content), allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise ValueError("it holds one array without a name")
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except _UNREADABLE as error:
+        raise ModelError(
+            f"{what} is no readable .npz file of arrays: {error}",
+            "write it with numpy.savez, from arrays of numbers",
+        ) from error

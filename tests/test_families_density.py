@@ -1,0 +1,168 @@
+"""Log densities of the families and their gradients: NumPyro's and SciPy's, inside and outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as nd
+import pytest
+import scipy.stats
+from helpers.densities import density_function, density_module, expanded
+from helpers.families import FAMILIES, POINTS, TRIALS, Family
+
+from relbo_ir.dialects import lax
+
+JAX_BETALN = 2e-6
+"""What NumPyro's densities are off by where they rest on `jax.scipy.special.betaln` in float64."""
+
+st: Any = scipy.stats  # its frozen distributions are typed too narrowly
+Array = Any
+NAMES = list(FAMILIES)
+
+
+def given(family: Family, seed: int = 0) -> tuple[Array, tuple[Array, ...]]:
+    """Random points and parameters."""
+    rng = np.random.default_rng(seed)
+    parameters = tuple(jnp.asarray(p) for p in family.parameters(rng))
+    return jnp.asarray(family.points(rng)), parameters
+
+
+def gradients(function: Callable[..., Any], value: Array, parameters: tuple[Array, ...]) -> Any:
+    """The derivatives of the sum in the parameters, and in a value of real numbers."""
+    first = 0 if jnp.issubdtype(value.dtype, jnp.floating) else 1
+    places = tuple(range(first, len(parameters) + 1))
+    return jax.grad(lambda *xs: function(*xs).sum(), argnums=places)(value, *parameters)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_density_and_gradient_are_numpyros(name: str) -> None:
+    family = FAMILIES[name]
+    tolerance = 1e-9 if family.exact_in_numpyro else JAX_BETALN
+    with jax.enable_x64(True):
+        value, parameters = given(family)
+        ours = density_function(family.make, value, parameters)
+
+        def theirs(x: Array, *p: Array) -> Array:
+            return family.make(*p).log_prob(x)
+
+        @jax.jit
+        def both(value: Array, parameters: tuple[Array, ...]) -> Any:
+            return [
+                (f(value, *parameters), gradients(f, value, parameters)) for f in (ours, theirs)
+            ]
+
+        (got, slopes), (wanted, wanted_slopes) = both(value, parameters)
+        assert got.shape == (POINTS,)
+        assert np.isfinite(np.asarray(got)).all()
+        np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance)
+        for mine, other in zip(slopes, wanted_slopes, strict=True):
+            np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", [n for n, f in FAMILIES.items() if f.outside])
+def test_nothing_outside_of_the_support(name: str) -> None:
+    family = FAMILIES[name]
+    with jax.enable_x64(True):
+        inside, parameters = given(family)
+        function = density_function(family.make, inside.astype(float), parameters)
+        for point in family.outside:
+            value = jnp.broadcast_to(jnp.asarray(point, float), inside.shape)
+            assert (np.asarray(function(value, *parameters)) == -np.inf).all(), point
+
+
+def test_the_upper_half_of_a_factor_is_zero() -> None:
+    with jax.enable_x64(True):
+        family = FAMILIES["LKJCholesky"]
+        _, parameters = given(family)
+        wrong = jnp.broadcast_to(jnp.array([[1.0, 0, 0], [0, 0.8, 0.6], [0, 0, 1]]), (POINTS, 3, 3))
+        function = density_function(family.make, wrong, parameters)
+        assert (np.asarray(function(wrong, *parameters)) == -np.inf).all()
+
+
+SCIPY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "BetaBinomial": (
+        FAMILIES["BetaBinomial"].make,
+        lambda x, a, b: st.betabinom(TRIALS, a, b).logpmf(x),
+    ),
+    "NegativeBinomialProbs": (
+        nd.NegativeBinomialProbs,
+        lambda x, n, p: st.nbinom(n, 1 - p).logpmf(x),
+    ),
+    "GammaPoisson": (nd.GammaPoisson, lambda x, a, b: st.nbinom(a, b / (1 + b)).logpmf(x)),
+    "StudentT": (nd.StudentT, lambda x, df, m, s: st.t(df, m, s).logpdf(x)),
+    "Kumaraswamy": (
+        nd.Kumaraswamy,
+        lambda x, a, b: np.log(a * b) + (a - 1) * np.log(x) + (b - 1) * np.log1p(-(x**a)),
+    ),
+    "TruncatedNormal": (
+        FAMILIES["TruncatedNormal"].make,
+        lambda x, m, s, a, b: st.truncnorm((a - m) / s, (b - m) / s, m, s).logpdf(x),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCIPY)
+def test_density_is_scipys(name: str) -> None:
+    make, reference = SCIPY[name]
+    with jax.enable_x64(True):
+        value, parameters = given(FAMILIES[name], seed=1)
+        ours = density_function(make, value, parameters)(value, *parameters)
+        theirs = reference(np.asarray(value), *map(np.asarray, parameters))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("flip", [1.0, -1.0], ids=["upper tail", "lower tail"])
+def test_a_truncated_normal_in_its_tail(flip: float) -> None:
+    """Both bounds 8 standard deviations out, where a difference of distribution functions is 0."""
+    with jax.enable_x64(True):
+        edges = sorted((8.0 * flip, 9.0 * flip))
+        law = lambda loc: nd.TruncatedNormal(loc, 1.0, low=edges[0], high=edges[1])  # noqa: E731
+        ours = density_function(law, jnp.array(8.3 * flip), (jnp.array(0.0),))
+        wanted = st.truncnorm(*edges).logpdf(8.3 * flip)
+        np.testing.assert_allclose(ours(8.3 * flip, 0.0), wanted, rtol=1e-9)
+
+
+EDGES: list[tuple[str, Callable[[], Any], Any, float]] = [
+    ("Weibull at 0, k = 1", lambda: nd.Weibull(2.0, 1.0), 0.0, -np.log(2.0)),
+    ("Kumaraswamy at 0, a = 1", lambda: nd.Kumaraswamy(1.0, 3.0), 0.0, np.log(3.0)),
+    ("Kumaraswamy at 1, b = 1", lambda: nd.Kumaraswamy(3.0, 1.0), 1.0, np.log(3.0)),
+    ("Uniform at its bound", lambda: nd.Uniform(1.0, 3.0), 3.0, -np.log(2.0)),
+    ("Binomial of probability 0", lambda: nd.BinomialProbs(0.0, 5), 0, 0.0),
+    ("Binomial of probability 1", lambda: nd.BinomialProbs(1.0, 5), 5, 0.0),
+    ("Binomial of nothing", lambda: nd.BinomialLogits(0.3, 0), 0, 0.0),
+    ("Geometric of probability 1", lambda: nd.GeometricProbs(1.0), 0, 0.0),
+    ("no inflation", lambda: nd.ZeroInflatedPoisson(0.0, 200.0), 0, -200.0),
+    ("all inflation", lambda: nd.ZeroInflatedPoisson(1.0, 2.0), 0, 0.0),
+    ("impossible category", lambda: nd.MultinomialProbs(np.array([0.0, 1.0]), 3), [0, 3], 0.0),
+    ("exact Poisson rate", lambda: nd.Exponential(2.0), 0.0, np.log(2.0)),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "value", "wanted"), [e[1:] for e in EDGES], ids=[e[0] for e in EDGES]
+)
+def test_density_at_edges(make: Callable[[], Any], value: Any, wanted: float) -> None:
+    with jax.enable_x64(True):
+        x = jnp.asarray(value)
+        got = density_function(make, x, ())(x)
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("name", NAMES)
+def test_no_opaque_primitive(name: str) -> None:
+    """Neither in the density nor in its gradient, written out as IR."""
+    from test_jaxpr_roundtrip import imported
+
+    family = FAMILIES[name]
+    value, parameters = given(family)
+    module = expanded(density_module(family.make, value, parameters))
+    assert not [op for op in module.walk() if isinstance(op, lax.BindOp)]
+    ours = density_function(family.make, value, parameters)
+    gradient = imported(lambda *xs: gradients(ours, xs[0], xs[1:]), value, *parameters)
+    left = [op.primitive.data for op in gradient.walk() if isinstance(op, lax.BindOp)]
+    assert not left

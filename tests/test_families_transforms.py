@@ -1,0 +1,193 @@
+"""Laws through NumPyro's transforms: densities, draws and how a choice may be treated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as nd
+import pytest
+from helpers.densities import density_function, density_module
+from numpyro.distributions import transforms as nt
+
+import relbo_ir as rb
+from relbo_ir.dialects.errors import UnsupportedError
+
+LOC = np.array([0.3, -1.0, 0.4])
+LOWER = np.array([[1.2, 0.0, 0.0], [0.5, 0.8, 0.0], [-0.7, 0.3, 1.5]])
+
+
+def vector(size: int = 3, scale: float = 0.7) -> Any:
+    return nd.Normal(0.1 * np.arange(size), scale).to_event(1)
+
+
+def through(transforms: Any, size: int = 3) -> Callable[[Any], Any]:
+    return lambda a: nd.TransformedDistribution(
+        nd.Normal(a * np.arange(1.0, 1.0 + size), 0.7).to_event(1), transforms
+    )
+
+
+def scalars(transforms: Any, base: Any = nd.Normal) -> Callable[[Any], Any]:
+    return lambda a: nd.TransformedDistribution(base(a, 0.7), transforms)
+
+
+TRANSFORMED: dict[str, Callable[[Any], Any]] = {
+    "affine": lambda a: nd.TransformedDistribution(nd.Normal(0.2, 0.7), nt.AffineTransform(a, -2)),
+    "exp": scalars(nt.ExpTransform()),
+    "sigmoid": scalars(nt.SigmoidTransform()),
+    "softplus": scalars(nt.SoftplusTransform()),
+    "identity": scalars([nt.IdentityTransform(), nt.ExpTransform()]),
+    "inverse": scalars([nt.ExpTransform(), nt.SoftplusTransform().inv]),
+    "power": lambda a: nd.TransformedDistribution(nd.Gamma(1 + a**2, 0.7), nt.PowerTransform(1.5)),
+    "power of a parameter": lambda a: nd.TransformedDistribution(
+        nd.Gamma(1.3, 0.7), nt.PowerTransform(1 + a**2)
+    ),
+    "composed": scalars(nt.ComposeTransform([nt.AffineTransform(0.3, 2.0), nt.ExpTransform()])),
+    "independent": through(nt.IndependentTransform(nt.ExpTransform(), 1)),
+    "stick breaking": through(nt.StickBreakingTransform()),
+    "ordered": through(nt.OrderedTransform()),
+    "lower Cholesky affine": through(nt.LowerCholeskyAffine(LOC, LOWER)),
+    "its parameters": lambda a: nd.TransformedDistribution(
+        nd.Normal(0.0, 1.0).expand([3]).to_event(1), nt.LowerCholeskyAffine(a * LOC, LOWER * a**2)
+    ),
+    "lower Cholesky": through(nt.LowerCholeskyTransform(), 6),
+    "softplus lower Cholesky": through(nt.SoftplusLowerCholeskyTransform(), 6),
+    "scaled unit lower Cholesky": through(nt.ScaledUnitLowerCholeskyTransform(), 6),
+    "correlation Cholesky": through(nt.CorrCholeskyTransform(), 3),
+    "correlation": through([nt.CorrCholeskyTransform(), nt.CorrMatrixCholeskyTransform().inv], 3),
+    "positive definite": through([nt.LowerCholeskyTransform(), nt.CholeskyTransform().inv], 6),
+    "permute": through(nt.PermuteTransform(np.array([2, 0, 1]))),
+    "reshape": through(nt.ReshapeTransform((2, 3), (6,)), 6),
+    "simplex to ordered": lambda a: nd.TransformedDistribution(
+        nd.Dirichlet(jnp.exp(a) * np.array([1.0, 2.0, 1.5])), nt.SimplexToOrderedTransform(0.3)
+    ),
+    "ball": through(nt.L1BallTransform()),
+    "recursive": lambda a: nd.TransformedDistribution(
+        nd.Normal(a, 0.7).expand([4, 2]).to_event(2),
+        nt.RecursiveLinearTransform(np.array([[0.9, 0.1], [-0.2, 0.8]])),
+    ),
+    "zero sum": through(nt.ZeroSumTransform(1)),
+    "Haar": through(nt.HaarTransform(), 4),
+    "elementwise after joint": through([nt.OrderedTransform(), nt.ExpTransform()]),
+    "batch": lambda a: nd.TransformedDistribution(
+        nd.Normal(a * np.ones((2, 3)), 0.7).to_event(1), nt.StickBreakingTransform()
+    ),
+    "joint sum": lambda a: nd.TransformedDistribution(
+        nd.Normal(a * np.ones((2, 3)), 0.7).to_event(2), nt.StickBreakingTransform()
+    ),
+    "expanded": lambda a: nd.TransformedDistribution(
+        nd.Normal(a * np.ones(3), 0.7).to_event(1), nt.StickBreakingTransform()
+    ).expand([2]),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_density_is_numpyros(name: str) -> None:
+    make = TRANSFORMED[name]
+    with jax.enable_x64(True):
+        at = jnp.array(0.8)
+        value = jnp.asarray(make(at).sample(jax.random.key(1)))
+        ours = density_function(make, value, (at,))
+
+        @jax.jit
+        def both(value: Any, at: Any) -> Any:
+            scored = [lambda a: ours(value, a), lambda a: make(a).log_prob(value)]
+            return [(f(at), jax.grad(lambda a, f=f: f(a).sum())(at)) for f in scored]
+
+        (got, slope), (wanted, wanted_slope) = both(value, at)
+        assert got.shape == wanted.shape
+        np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(slope, wanted_slope, rtol=1e-8, atol=1e-9)
+
+
+OUTSIDE: dict[str, Any] = {
+    "exp": -1.0,
+    "sigmoid": 1.5,
+    "softplus": 0.0,
+    "power": -1.0,
+    "ordered": [3.0, 1.0, 2.0],
+    "stick breaking": [0.5, 0.2, 0.1, 0.1],
+    "correlation Cholesky": 2 * np.eye(3),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_no_density_outside_of_the_range(name: str) -> None:
+    with jax.enable_x64(True):
+        value, at = jnp.asarray(OUTSIDE[name]), jnp.array(0.8)
+        function = density_function(TRANSFORMED[name], value, (at,))
+        assert function(value, at) == -np.inf
+
+
+@pytest.fixture(scope="module")
+def draws() -> dict[str, Any]:
+    """One draw of each law, with its site's key: of one program."""
+
+    def model() -> None:
+        for name, make in TRANSFORMED.items():
+            rb.sample(name, make(0.8), guide=make(0.8))
+
+    with jax.enable_x64(True):
+        objective = rb.ELBO(model).compile(pipeline="draws")
+        program = objective.variant("draws")
+        return dict(program.run({}, jax.random.key(5), objective.data_for(program)))
+
+
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_draws_lie_in_the_range(name: str, draws: dict[str, Any]) -> None:
+    with jax.enable_x64(True):
+        law = TRANSFORMED[name](0.8)
+        assert draws[name].shape == (*law.batch_shape, *law.event_shape)
+        assert bool(jnp.all(law.support(draws[name])))
+
+
+def test_a_draw_is_the_transform_of_the_bases() -> None:
+    """With the same key: T⁻¹ of the transformed law's draw is the base's draw."""
+
+    def drawn(law: Any) -> Any:
+        objective = rb.ELBO(lambda: rb.sample("z", law, guide=law)).compile(pipeline="draws")
+        program = objective.variant("draws")
+        return program.run({}, jax.random.key(5), objective.data_for(program))["z"]
+
+    with jax.enable_x64(True):
+        transform = nt.LowerCholeskyAffine(LOC, LOWER)
+        y = drawn(nd.TransformedDistribution(vector(), transform))
+        np.testing.assert_allclose(transform.inv(y), drawn(vector()), rtol=1e-9)
+
+
+def test_a_users_transform_is_opaque() -> None:
+    """Nothing is known of its smoothness."""
+
+    base: Any = nt.ParameterFreeTransform
+
+    class Cubic(base):
+        domain = nd.constraints.real
+        codomain = nd.constraints.real
+
+        def __call__(self, x: Any) -> Any:
+            return x**3
+
+        def _inverse(self, y: Any) -> Any:
+            return jnp.cbrt(y)
+
+        def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
+            return jnp.log(3 * x**2)
+
+    module = density_module(scalars(Cubic()), jnp.float32(0.5), (jnp.float32(0.8),))
+    assert "dist.opaque" in str(module)
+
+
+def test_a_transform_to_complex_numbers_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="real numbers"):
+        density_module(
+            through(nt.RealFastFourierTransform((4,)), 4), jnp.zeros(3, complex), (jnp.float32(0),)
+        )
+
+
+def test_a_transform_by_complex_constants_is_refused() -> None:
+    """Its cosine transform goes through complex numbers, whose constants have no IR text."""
+    with pytest.raises(UnsupportedError, match="complex constant"):
+        density_module(through(nt.DiscreteCosineTransform(), 4), jnp.zeros(4), (jnp.float32(0),))
