@@ -161,12 +161,12 @@ prob.func @measures(%v: tensor<3xf32> {prob.role = #prob.closure<#prob.name"m", 
 // CHECK-NEXT:     %4 = lax.reduce_sum %3 {axes = array<i64: 0>} : (tensor<3xf32>) -> tensor<f32>
 // CHECK-NEXT:     %l = lax.add %4, %d : tensor<f32>
 // CHECK-NEXT:     %p = dist.improper {support = "positive"} : !prob.law<tensor<3xf32>, event_rank = 1>
-// CHECK-NEXT:     %5 = lax.constant "0.0" : tensor<3xf32>
+// CHECK-NEXT:     %5 = lax.constant "0.0" : tensor<f32>
 // CHECK-NEXT:     %6 = lax.constant "0.0" : tensor<3xf32>
 // CHECK-NEXT:     %7 = lax.ge %v, %6 : tensor<3xf32> -> tensor<3xi1>
-// CHECK-NEXT:     %8 = lax.constant "-inf" : tensor<3xf32>
-// CHECK-NEXT:     %9 = lax.select_n %7, %8, %5 : (tensor<3xi1>, tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
-// CHECK-NEXT:     %k = lax.reduce_sum %9 {axes = array<i64: 0>} : (tensor<3xf32>) -> tensor<f32>
+// CHECK-NEXT:     %8 = lax.reduce_and %7 {axes = array<i64: 0>} : (tensor<3xi1>) -> tensor<i1>
+// CHECK-NEXT:     %9 = lax.constant "-inf" : tensor<f32>
+// CHECK-NEXT:     %k = lax.select_n %8, %9, %5 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
 // CHECK-NEXT:     prob.return %l, %k : tensor<f32>, tensor<f32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
