@@ -33,6 +33,10 @@ class UnsupportedError(RelboError, NotImplementedError):
     """The program is meaningful, but this compiler cannot take it yet."""
 
 
+class RelboWarning(UserWarning):
+    """What is right as it is, and probably not what was meant."""
+
+
 class PassError(RelboError, PassFailedException):
     """A pass refuses the program: a side condition of its lemma does not hold or is not proved."""
 

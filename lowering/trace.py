@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,13 @@ from typing import Any
 import jax
 import numpy as np
 from jax.extend import core
-from xdsl.dialects.builtin import IntAttr, LocationAttr, ModuleOp
+from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.errors import ModelError
-from relbo_ir.dialects.location import source_location
+from relbo_ir.dialects.errors import ModelError, RelboWarning
+from relbo_ir.dialects.location import source_line, source_location
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.flatten_sites import flatten_sites
 from relbo_ir.lowering.functions import Functions
@@ -31,6 +32,7 @@ from relbo_ir.lowering.traced_equations import (
     without_unused_parts,
 )
 from relbo_ir.lowering.types import ir_type
+from relbo_ir.passes.analyses.plates import mixed_plates
 
 # A function that the user jits is cached with the sites, plates and lines of its first trace: under
 # a number of its own every trace meets it anew.
@@ -337,7 +339,31 @@ def trace_elbo(
         traced.append(trace_function("guide", guide, call, functions))
         _check_shared(*traced)
     module.body.block.add_op(prob.ElboOp("elbo", "model", None if guide is None else "guide"))
+    _check_plates(module)
     return module, traced
+
+
+def _check_plates(module: ModuleOp) -> None:
+    """Warns of plates whose elements are mixed; refuses them where a minibatch is drawn."""
+    for mixing in mixed_plates(module):
+        site = mixing.site
+        if mixing.plate.subsample is not None:
+            raise ModelError(
+                f"{mixing.message}; a minibatch has other elements beside it than the whole",
+                "draw no minibatch of this plate, or make its elements independent",
+                site=site.site.data,
+                line=source_line(site),
+            )
+        where = site.location
+        known = isinstance(where, FileLineColLoc)
+        file = where.filename.data if known else "<model>"
+        warnings.warn_explicit(
+            f"{mixing.message}; the gradient is right all the same, as dependence is read off the "
+            "program and not off its plates",
+            RelboWarning,
+            file,
+            where.line.data if known else 1,
+        )
 
 
 def _check_shared(model: Traced, guide: Traced) -> None:

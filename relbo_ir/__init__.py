@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from numpyro.distributions import constraints
 
     from relbo_ir import distributions, numpyro
-    from relbo_ir.dialects.errors import ModelError, PassError, RelboError, UnsupportedError
+    from relbo_ir.dialects.errors import (
+        ModelError,
+        PassError,
+        RelboError,
+        RelboWarning,
+        UnsupportedError,
+    )
     from relbo_ir.lowering.artifact import load
     from relbo_ir.modeling import deterministic, factor, observe, param, plate, sample
     from relbo_ir.objective import ELBO, Objective
@@ -32,6 +38,7 @@ _HOMES: dict[str, str] = {
     "PIPELINES": "relbo_ir.pipelines",
     "PassError": "relbo_ir.dialects.errors",
     "RelboError": "relbo_ir.dialects.errors",
+    "RelboWarning": "relbo_ir.dialects.errors",
     "UnsupportedError": "relbo_ir.dialects.errors",
     "constraints": "numpyro.distributions",
     "deterministic": "relbo_ir.modeling",
@@ -52,6 +59,7 @@ __all__ = [
     "Objective",
     "PassError",
     "RelboError",
+    "RelboWarning",
     "UnsupportedError",
     "constraints",
     "deterministic",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,11 +21,12 @@ import relbo_ir
 from relbo_ir.dialects import estim
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.lowering.trace import split_call, trace_elbo
-from relbo_ir.pipelines import resolve, run
+from relbo_ir.pipelines import PIPELINES, resolve, run
 
 PLAIN = ("objective", "relbo-score-function")
 SPLIT = ("objective", "relbo-split-addends", "relbo-score-function")
 PRUNED = (*SPLIT, "relbo-rao-blackwellize")
+LEAVE_ONE_OUT = 'relbo-baseline{kind="leave-one-out"}'
 N = 8
 COSTS = np.arange(1.0, N + 1.0)
 Program = Callable[..., None]
@@ -184,6 +186,12 @@ def test_pruning_needs_a_baseline() -> None:
     q = 1.0 / (1.0 + math.exp(0.3))
     scores = q * (1.0 - q)
     module = objective_module({"phi0": "real", "phi1": "real"}, OPPOSITE)
+    assert PIPELINES["score-function"][4:8] == (
+        "relbo-split-addends",
+        "relbo-score-function",
+        "relbo-rao-blackwellize",
+        "relbo-baseline",
+    )
 
     def variance(*steps: str, copies: int = 1) -> float:
         function = find_function(apply(module, *steps), "elbo")
@@ -196,10 +204,10 @@ def test_pruning_needs_a_baseline() -> None:
     assert variance("relbo-score-function") == pytest.approx(0.06, abs=5e-3)
     assert variance(*pruned) == pytest.approx(scores * (9.5 + q) ** 2, rel=1e-10)
     assert variance(*pruned) == pytest.approx(24.1, abs=0.05)
-    centred = (*pruned, "relbo-baseline")
+    centred = (*pruned, 'relbo-baseline{kind="running-mean"}')
     assert variance(*centred) == pytest.approx(scores * (1.0 - 4.0 * scores), rel=1e-10)
     assert variance(*centred) == pytest.approx(0.0054, abs=5e-5)
-    pair = variance(*centred, copies=2)
+    pair = variance(*pruned, LEAVE_ONE_OUT, copies=2)
     assert pair == pytest.approx(scores * (1.0 - 2.0 * scores) / 2.0, rel=1e-10)
 
 
@@ -219,7 +227,7 @@ COIN_COST = f"""
 )
 def test_leave_one_out_of_a_coin(phi: float, single: float, pair: float) -> None:
     scored = apply(objective_module({"phi": "real"}, COIN_COST), "relbo-score-function")
-    centred = apply(scored, "relbo-baseline")
+    centred = apply(scored, LEAVE_ONE_OUT)
     p = 1.0 / (1.0 + math.exp(-phi))
     for module, copies, variance in ((scored, 1, single), (centred, 2, pair)):
         result = interpret_objective(find_function(module, "elbo"), {"phi": phi}, copies=copies)
@@ -235,6 +243,15 @@ MIXED: dict[str, Callable[[Any], Any]] = {
     "rolled": lambda z: z + 2.0 * jnp.roll(z, 1),
     "cumulative": lambda z: jnp.cumsum(z * 1.0),
     "in windows": lambda z: z + jnp.pad(z * 2.0, (1, 0))[:-1] + jnp.pad(z, (0, 1))[1:],
+}
+
+
+MIXERS = {
+    "reversed": "lax.rev",
+    "mean": "lax.reduce_sum",
+    "rolled": "lax.slice",
+    "cumulative": "lax.cumsum",
+    "in windows": "lax.pad",
 }
 
 
@@ -255,13 +272,47 @@ def test_mixed_plates_keep_the_gradient(mix: str, granularity: str) -> None:
             relbo_ir.sample("z", nd.Bernoulli(logits=logits))
 
     arguments = {"phi": np.array([0.3, -0.2, 0.5, 0.1]), "y": y}
-    exact = outcomes(model, guide, (y,), arguments, ("objective",))
+    with pytest.warns(
+        relbo_ir.RelboWarning, match=f'read other elements of "z", by {MIXERS[mix]} '
+    ):
+        exact = outcomes(model, guide, (y,), arguments, ("objective",))
+    warnings.simplefilter("ignore", relbo_ir.RelboWarning)
     steps = (*SPLIT, f'relbo-rao-blackwellize{{granularity="{granularity}"}}')
     pruned = outcomes(model, guide, (y,), arguments, steps)
     np.testing.assert_allclose(pruned.gradient()["phi"], exact.gradient()["phi"], rtol=1e-10)
     if granularity == "element" and mix != "mean":
         plain = outcomes(model, guide, (y,), arguments, PLAIN)
         assert np.all(pruned.gradient_variance()["phi"] < plain.gradient_variance()["phi"])
+
+
+@pytest.mark.parametrize("own", [lambda z: jnp.exp(z) * 2.0, lambda z: jnp.where(z > 0.5, z, -z)])
+def test_plates_that_are_not_mixed_give_no_warning(own: Callable[[Any], Any]) -> None:
+    def model(y: jax.Array) -> None:
+        with relbo_ir.plate("outer", 2, dim=-1), relbo_ir.plate("inner", 3, dim=-2):
+            z = relbo_ir.sample("z", nd.Bernoulli(0.4))
+            relbo_ir.observe("y", nd.Normal(own(z), 1.0), y)
+
+    def guide(y: jax.Array) -> None:
+        with relbo_ir.plate("outer", 2, dim=-1), relbo_ir.plate("inner", 3, dim=-2):
+            relbo_ir.sample("z", nd.Bernoulli(0.4))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        relbo_ir.ELBO(model, guide).compile(np.zeros((3, 2)))
+
+
+def test_a_minibatch_of_a_mixed_plate_is_refused() -> None:
+    def model(y: jax.Array) -> None:
+        with relbo_ir.plate("rows", 6, subsample=3):
+            z = relbo_ir.sample("z", nd.Normal(0.0, 1.0))
+            relbo_ir.observe("y", nd.Normal(z[::-1], 1.0), y[:3])
+
+    def guide(y: jax.Array) -> None:
+        with relbo_ir.plate("rows", 6, subsample=3):
+            relbo_ir.sample("z", nd.Normal(0.0, 1.0))
+
+    with pytest.raises(relbo_ir.ModelError, match="a minibatch has other elements beside it"):
+        relbo_ir.ELBO(model, guide).compile(np.zeros(6))
 
 
 def test_group_effects_are_gathered() -> None:
@@ -361,7 +412,7 @@ def test_an_illegal_order_or_option_is_refused(steps: tuple[str, ...], message: 
 
 
 def test_leave_one_out_wants_two_particles() -> None:
-    steps = ("relbo-score-function", "relbo-baseline", "relbo-expand-densities")
+    steps = ("relbo-score-function", LEAVE_ONE_OUT, "relbo-expand-densities")
     module = apply(_two_coins(), *steps, "relbo-externalize-draws")
     with pytest.raises(PassError, match="needs two particles at least"):
         apply(module, "relbo-lower-estimators")

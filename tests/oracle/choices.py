@@ -96,16 +96,20 @@ class Choices:
         digits = own[:, np.newaxis] // base ** np.arange(elements) % base
         return digits.reshape(self.count, *shape)
 
+    def expected(self, cost: Dual) -> Dual:
+        """The expectation of a value of the first particle, as a value without derivative."""
+        weight = np.broadcast_to(times(self.summed.value, self.sampled.value), (self.count,))
+        table = np.broadcast_to(cost.value, (self.count, *cost.shape))
+        column = (weight / np.sum(weight)).reshape(-1, *(1 for _ in cost.shape))
+        return Dual(np.sum(times(column, table), axis=0, keepdims=True))
+
     def leave_one_out(self, cost: Dual) -> Dual:
         """
         The mean of a value over the other particles; of one particle alone the expectation, which
         stands for any number of others.
         """
         if self.copies == 1:
-            weight = np.broadcast_to(times(self.summed.value, self.sampled.value), (self.count,))
-            table = np.broadcast_to(cost.value, (self.count, *cost.shape))
-            column = (weight / np.sum(weight)).reshape(-1, *(1 for _ in cost.shape))
-            return Dual(np.sum(times(column, table), axis=0, keepdims=True))
+            return self.expected(cost)
         table = np.broadcast_to(cost.value, (self.count, *cost.shape))[: self.single]
         others = [table[self.particle(p)] for p in range(1, self.copies)]
         return Dual(np.mean(others, axis=0))

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.estim import LeaveOneOutOp
+from relbo_ir.dialects.estim import LeaveOneOutOp, RunningMeanOp
 
 from .choices import Choices, Precision
 from .dual import Dual, total
@@ -99,13 +99,23 @@ def _expectation(
         cost = machine.number(left_out.operands[0])
         machine.values[left_out.results[0]] = choices.leave_one_out(cost)
 
+    def running_mean(settled: Operation) -> None:
+        """After many steps at these parameters, with a decay close to 1."""
+        cost = machine.number(settled.operands[0])
+        machine.values[settled.results[0]] = choices.expected(cost)
+
     def sample(site: Operation) -> None:
         if not isinstance(site, prob.SampleOp) or site.guide is not None:
             raise NotImplementedError("a choice of an objective has no guide of its own left")
         machine.values[site.value] = choices.draw(site, machine.law(site.law))
 
     *ops, last = block.ops
-    machine.run(ops, {prob.SampleOp: sample, LeaveOneOutOp: leave_one_out})
+    handlers: dict[type[Operation], Handler] = {
+        prob.SampleOp: sample,
+        LeaveOneOutOp: leave_one_out,
+        RunningMeanOp: running_mean,
+    }
+    machine.run(ops, handlers)
     if not isinstance(last, prob.YieldOp):
         raise TypeError("prob.expectation must end in prob.yield")
     addends = {

@@ -81,6 +81,14 @@ class Along:
             and np.array_equal(self.low, np.arange(self.size))
         )
 
+    @property
+    def reads_itself_at_most(self) -> bool:
+        """Element i reads index i or nothing."""
+        if self.axis is None or self.index is not None:
+            return self.is_empty
+        own = np.arange(len(self.low))
+        return bool(np.all((self.low > self.high) | ((self.low == own) & (self.high == own))))
+
     def same(self, other: Along) -> bool:
         """Whether both say the same."""
         return self is other or (
