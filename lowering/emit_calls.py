@@ -36,7 +36,8 @@ def _leave_one_out(em: FunctionEmitter, op: LeaveOneOutOp) -> str:
             "run relbo-lower-estimators with particles=2 or more",
         )
     cost = f"lax.stop_gradient({em.name(op.cost)})"
-    return f"(lax.psum({cost}, {PARTICLES!r}) - {cost}) / {around.size.value.data - 1}"
+    total = f"jnp.sum(lax.all_gather({cost}, {PARTICLES!r}), 0)"
+    return f"({total} - {cost}) / {around.size.value.data - 1}"
 
 
 @emits(lax.CustomJvpOp, lax.CustomVjpOp)

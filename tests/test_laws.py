@@ -402,7 +402,9 @@ def check_one_draw(
         rb.sample("z", model_law(v), guide=guide_law(v))
 
     with jax.enable_x64(True):
-        objective = rb.ELBO(model).compile(pipeline="score-function")
+        objective = rb.ELBO(model).compile(
+            pipeline=("objective", "relbo-score-function", "program")
+        )
         assert ("dist.opaque" in str(objective.ir(1))) == opaque
         params, key = objective.init(0), jax.random.key(7)
         value, gradient = objective.value_and_grad(params, key)

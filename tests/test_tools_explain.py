@@ -61,7 +61,9 @@ def test_programs_that_differ_in_one_op_have_different_explanations(
         what, _, where = reason.partition(".*")
         line = next(s for s in found[expression].split("\n") if what in s)
         assert line.endswith(where)
-        assert 'weighed by the scores of (score function): "z"' in found[expression]
+        assert (
+            'weighed by the scores of (score function, with a baseline): "z"' in found[expression]
+        )
 
 
 def test_the_same_for_text_whose_ops_are_placed_by_their_own_lines(

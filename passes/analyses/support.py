@@ -55,8 +55,10 @@ def support_moves(law: SSAValue, moves: Callable[[SSAValue], bool]) -> bool:
         case dist.FamilyOp() as op:
             bounds = zip(op.FAMILY.parameters, op.operands, strict=True)
             return any(n in op.FAMILY.support_parameters and moves(v) for n, v in bounds)
-        case dist.IndependentOp() | dist.ExpandOp() as op:
+        case dist.IndependentOp() | dist.ExpandOp() | dist.MaskOp() as op:
             return support_moves(op.base, moves)
+        case dist.ImproperOp():
+            return False
         case dist.TransformedOp() as op:
             bounded = law_support(op.base) is not Support.REAL
             if bounded and any(moves(argument) for argument in op.arguments):

@@ -17,7 +17,9 @@ from relbo_ir.dialects.dist import Draw
 from relbo_ir.lowering.expand_densities import ExpandDensitiesPass
 from relbo_ir.lowering.unconstrain_params import UnconstrainParamsPass
 from relbo_ir.passes.assign_estimators import AssignEstimatorsPass
+from relbo_ir.passes.baseline import BaselinePass
 from relbo_ir.passes.canonicalize import CanonicalizePass
+from relbo_ir.passes.drop_zero_score import DropZeroScorePass
 from relbo_ir.passes.form_elbo import FormElboPass
 from relbo_ir.passes.pathwise import PathwisePass
 from relbo_ir.passes.rao_blackwellize import RaoBlackwellizePass
@@ -73,11 +75,16 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
     The choices are decided in one of three manners: named in groups, planned and then carried
     out, or some named and the others planned. Unless `decided`, some may stay undecided. Changing
     the parameters' coordinates, expanding densities and the three cleaning passes stand anywhere.
+    Addends may be split, pruned, rid of scores of zero mean, and, unless `decided`, centred.
     """
     program = draw(programs(family))
     sites = _sites(program)
     decisions = _with_rao_blackwellization(draw, _decisions(draw, sites, decided))
     steps = [FormElboPass(), *_interleaved(draw, decisions)]
+    if draw(st.booleans()):
+        steps.append(DropZeroScorePass(pathwise=draw(st.booleans())))
+    if not decided and draw(st.booleans()):
+        steps.append(BaselinePass(kind=draw(st.sampled_from(["leave-one-out", "running-mean"]))))
     result: list[ModulePass] = []
     for step in steps:
         result.append(step)

@@ -36,10 +36,10 @@ def everywhere(op: Operation, facts: list[Facts]) -> list[Facts]:
     """The conservative answer: every element of every result reads all, inside of regions too."""
     inside = [f for f in facts if f]
     read = join([{c: d.everywhere(()) for c, d in f.items()} for f in inside])
-    return [{c: d.everywhere(_shape(r)) for c, d in read.items()} for r in op.results]
+    return [{c: d.everywhere(shape_of_draw(r)) for c, d in read.items()} for r in op.results]
 
 
-def _shape(value: SSAValue) -> tuple[int, ...]:
+def shape_of_draw(value: SSAValue) -> tuple[int, ...]:
     """The shape of a tensor, or of a draw of a law."""
     return value.type.value.get_shape() if isinstance(value.type, LawType) else shape_of(value)
 

@@ -1,4 +1,4 @@
-// RUN: relbo-opt %s -p 'relbo-predict' | filecheck %s
+// RUN: relbo-opt %s -p relbo-predict | filecheck %s
 
 // Every choice and observation is drawn from the model's law; a guide in place is not.
 
