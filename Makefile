@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint types pytest compat benchmarks clean
+.PHONY: help demo docs test lint types pytest compat benchmarks clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +19,13 @@ $(VENV)/dev.stamp: $(VENV)/examples.stamp
 
 demo: $(VENV)/examples.stamp ## the coin's IR at each level, three fits beside their references, a picture
 	$(BIN)/python examples/demo.py out/demo.png
+
+$(VENV)/docs.stamp: $(VENV)/examples.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	touch $@
+
+docs: $(VENV)/docs.stamp ## the documentation, in out/docs/index.html
+	$(BIN)/python -m mkdocs build --strict
 
 test: lint types pytest ## ruff, pyright and all tests
 

@@ -11,13 +11,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro
 import pytest
 from helpers.example_modules import example
 from helpers.externalized import externalized
 from jax.scipy.special import gammaln
 from numpy.polynomial.hermite_e import hermegauss
 from numpyro import handlers
+from numpyro.infer.util import log_density
 
 import relbo_ir as rb
 from relbo_ir.objective import as_key
@@ -334,12 +334,16 @@ def test_the_autoencoder_learns() -> None:
 def test_numpyro_dropin_is_numpyro_s_estimate_and_finds_the_year() -> None:
     """The loss at given draws is that of NumPyro's own densities, and the fit is near the posterior."""
     module = example("numpyro_dropin")
-    loss = rb.numpyro.ELBO()
+    loss: Any = rb.numpyro.ELBO()
     params = {"change.logits": jnp.linspace(-1.0, 1.0, len(module.YEARS))}
     params |= {"early.loc": 1.0, "early.scale": 0.1, "late.loc": 0.1, "late.scale": 0.3}
+    given = {name: jnp.asarray(value) for name, value in params.items()}
     keys = jax.random.split(jax.random.key(1), _DRAWS)
     ours = jax.lax.map(
-        lambda key: -loss.loss(key, params, module.model, module.guide, module.DISASTERS), keys
+        lambda key: jnp.negative(
+            loss.loss(key, given, module.model, module.guide, module.DISASTERS)
+        ),
+        keys,
     )
     check_mean(ours, _coal_elbo(module, params))
     fitted, losses = module.train()
@@ -360,7 +364,7 @@ def _coal_elbo(module: Any, params: Params) -> float:
 
     def log_joint(change: Any, early: Any, late: Any) -> Any:
         values = {"change": change, "early": early, "late": late}
-        return numpyro.infer.util.log_density(
+        return log_density(
             handlers.substitute(module.model, data=values), (module.DISASTERS,), {}, {}
         )[0]
 
