@@ -166,7 +166,9 @@ def test_gradient_is_exact_in_the_mean(name: str) -> None:
     params = perturbed(objective.init(0))
     with jax.enable_x64(True):
         wide = {k: jnp.asarray(np.asarray(v, np.float64)) for k, v in params.items()}
-        exact, slope = jax.value_and_grad(lambda u: EXACT[name](objective.constrain(u)))(wide)
+        exact, slope = jax.jit(jax.value_and_grad(lambda u: EXACT[name](objective.constrain(u))))(
+            wide
+        )
     values, gradients = estimates(objective, params, _DRAWS)
     check_mean(values, exact)
     for parameter, rows in gradients.items():
@@ -200,7 +202,7 @@ def test_the_mixture_enumerated(pruned: bool) -> None:
             prior = jnp.sum(log_normal(loc**2, module.PRIOR_SD))
             return jnp.sum(jnp.exp(log_q) * local) + prior - jnp.sum(log_normal(noise**2, 1.0)) + jnp.sum(jnp.log(scale))  # fmt: skip
 
-        expected, slopes = jax.value_and_grad(exact, argnums=(0, 1, 2))(
+        expected, slopes = jax.jit(jax.value_and_grad(exact, argnums=(0, 1, 2)))(
             jnp.asarray(module.START), jnp.asarray(unconstrained), jnp.asarray(logits)
         )
         mass = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
@@ -276,7 +278,7 @@ def test_a_fit_is_near_the_posterior(name: str, sites: tuple[str, ...], close: f
     assert fit.elbo == pytest.approx(float(EXACT[name](fit.params)), abs=5 * fit.elbo_error + 1e-3)
     with jax.enable_x64(True):
         wide = {k: jnp.asarray(np.asarray(v, np.float64)) for k, v in fit.unconstrained.items()}
-        slope = jax.grad(lambda u: EXACT[name](fit.objective.constrain(u)))(wide)
+        slope = jax.jit(jax.grad(lambda u: EXACT[name](fit.objective.constrain(u))))(wide)
     assert max(float(np.abs(g).max()) for g in slope.values()) < 0.3
 
 
@@ -314,7 +316,7 @@ def test_the_autoencoder_by_quadrature() -> None:
         params = objective.init(3)
         with jax.enable_x64(True):
             wide = {k: jnp.asarray(np.asarray(v, np.float64)) for k, v in params.items()}
-            exact, slope = jax.value_and_grad(exact_vae)(wide, digits)
+            exact, slope = jax.jit(jax.value_and_grad(exact_vae))(wide, digits)
         values, gradients = estimates(objective, params, 2000)
         check_mean(values, exact)
         for parameter, rows in gradients.items():
@@ -374,7 +376,9 @@ def _coal_elbo(module: Any, params: Params) -> float:
     early, late = jnp.exp(a + s * points), jnp.exp(b + t * points)
     over_late = jax.vmap(log_joint, in_axes=(None, None, 0))
     over_both = jax.vmap(over_late, in_axes=(None, 0, None))
-    table = jax.vmap(over_both, in_axes=(0, None, None))(jnp.asarray(module.YEARS), early, late)
+    table = jax.jit(jax.vmap(over_both, in_axes=(0, None, None)))(
+        jnp.asarray(module.YEARS), early, late
+    )
     joint = float(mass @ np.einsum("cij,i,j->c", np.asarray(table), weights, weights))
     rates = float(entropy(s)) + a + float(entropy(t)) + b
     return joint + rates - float((mass * np.log(mass)).sum())
