@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 OURS, NUMPYRO = "relbo-ir", "numpyro"
 GUIDES = ("mean-field", "full-rank")
 STEPS, PARTICLES, STEP_SIZE = 10_000, 4, 0.05
-DRAWS = 4_000
+DRAWS, MOMENT_DRAWS = 4_000, 40_000
 _ROWS = 12
 """Coordinates that a posterior shows one by one."""
 
@@ -78,7 +78,7 @@ def _fit_ours(known: Any, guide: str, adam: Any, start: float) -> dict[str, Any]
         "elbo": float(weights.mean()),
         "error": float(weights.std() / math.sqrt(DRAWS)),
         "k": fit.pareto_k(DRAWS).k,
-        **moments(known, fit.sample_posterior(DRAWS)),
+        **moments(known, fit.sample_posterior(MOMENT_DRAWS, key=1)),
     }
 
 
@@ -100,7 +100,7 @@ def _fit_numpyros(known: Any, guide: str, adam: Any, start: float) -> dict[str, 
         return -one.loss(key, result.params, model, automatic, *known.arguments)
 
     values = np.asarray(jax.jit(jax.vmap(estimate))(jax.random.split(key, DRAWS)))
-    draws = automatic.sample_posterior(key, result.params, sample_shape=(DRAWS,))
+    draws = automatic.sample_posterior(key, result.params, sample_shape=(MOMENT_DRAWS,))
     return {
         "seconds": seconds,
         "elbo": float(values.mean()),
@@ -117,7 +117,7 @@ def moments(known: Any, draws: dict[str, Any]) -> dict[str, list[float]]:
     columns: list[Any] = []
     for name, law in known.sites.items():
         values = biject_to(law.support).inv(jnp.asarray(draws[name], float))
-        columns.append(np.asarray(values).reshape(DRAWS, -1))
+        columns.append(np.asarray(values).reshape(MOMENT_DRAWS, -1))
     coordinates = np.concatenate(columns, axis=1)
     return {"mean": coordinates.mean(0).tolist(), "sd": coordinates.std(0).tolist()}
 
