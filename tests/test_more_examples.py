@@ -74,8 +74,7 @@ def exact_full_rank(p: Params) -> Any:
     square = (module.DISTANCES - design @ mean) ** 2
     square += jnp.sum((design @ covariance) * design, axis=1)
     priors = jnp.sum(log_normal(mean**2 + jnp.diag(covariance), module.PRIOR_SD))
-    likelihood = jnp.sum(log_normal(square, module.NOISE))
-    return likelihood + priors + entropy(jnp.diag(factor))
+    return jnp.sum(log_normal(square, module.NOISE)) + priors + entropy(jnp.diag(factor))
 
 
 def exact_hierarchical(p: Params) -> Any:
@@ -103,8 +102,7 @@ def exact_hierarchical(p: Params) -> Any:
     likelihood = jnp.sum(-0.5 * total - mean[within] - _NORMAL)
     second = mean**2 + jnp.diag(covariance)
     priors = log_normal(second[grand], 2.0) + jnp.sum(log_normal(second[offset], 1.0))
-    for index in (between, within):
-        square = tilted(2.0, 0.0)[0] if index == between else tilted(0.0, 2.0)[0]
+    for index, (square, _) in ((between, tilted(2.0, 0.0)), (within, tilted(0.0, 2.0))):
         priors += math.log(2.0) + log_normal(square, 1.0) + mean[index]
     return likelihood + priors + entropy(jnp.diag(factor))
 
@@ -121,8 +119,8 @@ def exact_missing_data(p: Params) -> Any:
     square = (module.LOG_OZONE - a - b * sun) ** 2
     square += s**2 + (b**2 + t**2) * variance + t**2 * sun**2
     likelihood = jnp.sum(module.MEASURED * log_normal(square, module.NOISE))
-    moments = ((a, s), (b, t), (x, w))
-    return likelihood + sum(jnp.sum(log_normal(m**2 + v**2, 1.0)) + entropy(v) for m, v in moments)
+    terms = ((a, s), (b, t), (x, w))
+    return likelihood + sum(jnp.sum(log_normal(m**2 + v**2, 1.0)) + entropy(v) for m, v in terms)
 
 
 EXACT: dict[str, Callable[[Params], Any]] = {
@@ -152,11 +150,11 @@ def estimates(objective: rb.Objective, params: Params, count: int) -> tuple[Any,
 
 def perturbed(params: Params) -> Params:
     """Parameters away from the symmetries of a start (fixed numbers, of size 0.2)."""
-    moved: Params = {}
-    for number, (name, value) in enumerate(params.items()):
-        key = jax.random.fold_in(jax.random.key(11), number)
-        moved[name] = value + 0.2 * jax.random.normal(key, value.shape)
-    return moved
+    keys = jax.random.split(jax.random.key(11), len(params))
+    return {
+        name: value + 0.2 * jax.random.normal(key, value.shape)
+        for key, (name, value) in zip(keys, params.items(), strict=True)
+    }
 
 
 @pytest.mark.parametrize("name", sorted(EXACT))
@@ -220,10 +218,9 @@ def test_the_mixture_enumerated(pruned: bool) -> None:
 
 def test_the_mixture_is_scored_point_by_point_with_a_running_mean() -> None:
     module = example("mixture")
-    text = str(module.elbo.compile(*module.data).explain())
-    assert "score function" in text and "pathwise" in text
-    state = module.elbo.compile(*module.data).init_state()
-    assert state and all(value.size for value in state.values())
+    objective = module.elbo.compile(*module.data)
+    assert "score function" in objective.explain() and "pathwise" in objective.explain()
+    assert objective.init_state()
 
 
 def test_the_mixture_reaches_coordinate_ascent() -> None:
@@ -275,8 +272,7 @@ def test_full_rank_reaches_the_log_evidence() -> None:
 )
 def test_a_fit_is_near_the_posterior(name: str, sites: tuple[str, ...], close: float) -> None:
     """No ascent direction is left in the exact ELBO, and moments are near those of the quadrature."""
-    module = example(name)
-    fit, exact = trained(name), module.posterior()
+    fit, exact = trained(name), example(name).posterior()
     summary = fit.summary(4000)
     for site in sites:
         mean, sd = exact[site]
@@ -301,9 +297,8 @@ def test_sunlight_that_nothing_tells_of_keeps_its_prior() -> None:
 def exact_vae(p: Params, digits: Any, nodes: int = 24) -> Any:
     """The autoencoder's ELBO of these digits, by two-dimensional Gauss–Hermite quadrature."""
     points, weights = hermegauss(nodes)
-    weights = weights / math.sqrt(2 * math.pi)
     noise = np.array(list(itertools.product(points, repeat=2)))
-    weight = np.outer(weights, weights).ravel()
+    weight = np.outer(weights, weights).ravel() / (2 * math.pi)
     hidden = jnp.tanh((digits - 0.5) @ p["encoder.hidden.weights"] + p["encoder.hidden.bias"])
     code = hidden @ p["encoder.out.weights"] + p["encoder.out.bias"]
     loc, scale = code[:, :2], jax.nn.softplus(code[:, 2:])
@@ -316,9 +311,8 @@ def exact_vae(p: Params, digits: Any, nodes: int = 24) -> Any:
 
 def test_the_autoencoder_by_quadrature() -> None:
     """Value and gradient in every weight, in the mean, on twelve digits in minibatches of four."""
-    module = example("vae")
-    digits = module.DIGITS[:12]
-    objective = module.elbo.compile(digits, 4)
+    digits = example("vae").DIGITS[:12]
+    objective = example("vae").elbo.compile(digits, 4)
     params = objective.init(3)
     with jax.enable_x64(True):
         wide = {k: jnp.asarray(np.asarray(v, np.float64)) for k, v in params.items()}
@@ -359,8 +353,8 @@ def test_numpyro_dropin_is_numpyro_s_estimate_and_finds_the_year() -> None:
     mass = np.asarray(jax.nn.softmax(fitted["change.logits"]))
     assert 0.5 * np.abs(mass - probabilities).sum() < 0.1
     for site, rate in zip(("early", "late"), rates, strict=True):
-        mean = float(jnp.exp(fitted[f"{site}.loc"] + fitted[f"{site}.scale"] ** 2 / 2))
-        assert mean == pytest.approx(rate, rel=0.03)
+        mean = jnp.exp(fitted[f"{site}.loc"] + fitted[f"{site}.scale"] ** 2 / 2)
+        assert float(mean) == pytest.approx(rate, rel=0.03)
     assert -losses[-500:].mean() == pytest.approx(_coal_elbo(module, fitted), abs=0.02)
 
 
