@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -31,6 +32,17 @@ _NORMAL = 0.5 * math.log(2 * math.pi)
 Params = dict[str, Any]
 
 
+def arrays_of(name: str) -> SimpleNamespace:
+    """
+    What an example holds, its arrays as JAX's of this moment: JAX 0.10 keeps the single-precision
+    constant of a NumPy array that it has met before, and takes it in double precision too.
+    """
+    held = vars(example(name)).items()
+    return SimpleNamespace(
+        **{n: jnp.asarray(v) if isinstance(v, np.ndarray) else v for n, v in held}
+    )
+
+
 def entropy(sd: Any) -> Any:
     """Of independent Normals (nats)."""
     return jnp.sum(0.5 + _NORMAL + jnp.log(sd))
@@ -43,7 +55,7 @@ def log_normal(mean_square: Any, sd: Any) -> Any:
 
 def exact_mixture(p: Params) -> Any:
     """Closed form: the assignments are summed out, the means enter by their first two moments."""
-    module = example("mixture")
+    module = arrays_of("mixture")
     mean, sd, logits = p["loc.mean"], p["loc.sd"], p["component.logits"]
     log_q = jax.nn.log_softmax(logits)
     square = (module.POINTS[:, None] - mean) ** 2 + sd**2
@@ -54,7 +66,7 @@ def exact_mixture(p: Params) -> Any:
 
 def exact_poisson_regression(p: Params) -> Any:
     """Closed form: the linear predictor is Normal, the mean rate that of a LogNormal."""
-    module = example("poisson_regression")
+    module = arrays_of("poisson_regression")
     (a, s), (b, t) = (
         (p[f"{name}_auto_loc"], p[f"{name}_auto_scale"]) for name in ("intercept", "slope")
     )
@@ -67,10 +79,10 @@ def exact_poisson_regression(p: Params) -> Any:
 
 def exact_full_rank(p: Params) -> Any:
     """Closed form: all is quadratic in one Normal."""
-    module = example("full_rank")
+    module = arrays_of("full_rank")
     mean, factor = p["auto_loc"], p["auto_scale_tril"]
     covariance = factor @ factor.T
-    design = np.column_stack([np.ones(len(module.SPEEDS)), module.SPEEDS])
+    design = jnp.column_stack([jnp.ones(len(module.SPEEDS)), module.SPEEDS])
     square = (module.DISTANCES - design @ mean) ** 2
     square += jnp.sum((design @ covariance) * design, axis=1)
     priors = jnp.sum(log_normal(mean**2 + jnp.diag(covariance), module.PRIOR_SD))
@@ -82,7 +94,7 @@ def exact_hierarchical(p: Params) -> Any:
     Closed form: moments of the Normal tilted by exp(t·x), x = (mean, log between, log
     within, 6 offsets), E[f(x) exp(t·x)] = exp(t·m + t'Vt/2) E[f] at the mean m + Vt.
     """
-    module = example("hierarchical")
+    module = arrays_of("hierarchical")
     mean, factor = p["auto_loc"], p["auto_scale_tril"]
     covariance = factor @ factor.T
     grand, between, within, offset = 0, 1, 2, slice(3, 9)
@@ -109,7 +121,7 @@ def exact_hierarchical(p: Params) -> Any:
 
 def exact_missing_data(p: Params) -> Any:
     """Closed form: moments of intercept + slope × sun, whose sun is a number or a Normal."""
-    module = example("missing_data")
+    module = arrays_of("missing_data")
     (a, s), (b, t), (x, w) = (
         (p[f"{name}_auto_loc"], p[f"{name}_auto_scale"])
         for name in ("intercept", "slope", "imputed")
