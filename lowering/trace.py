@@ -38,6 +38,7 @@ from relbo_ir.passes.analyses.plates import mixed_plates
 # a number of its own every trace meets it anew.
 _trace_number = jax.make_user_context(None)
 _NUMBERS = itertools.count()
+_WARNED: dict[str | tuple[str, type[Warning], int], int] = {}
 
 
 @dataclass(frozen=True)
@@ -363,6 +364,7 @@ def _check_plates(module: ModuleOp) -> None:
             RelboWarning,
             file,
             where.line.data if known else 1,
+            registry=_WARNED,  # a program is traced again for other starts of an automatic guide
         )
 
 

@@ -11,9 +11,10 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from relbo_ir.dialects import dist, estim, lax, prob
+from relbo_ir.dialects import dist, estim, prob
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import is_tensor
+from relbo_ir.passes.analyses.laws import own_draw
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.analyses.support import support_moves
 from relbo_ir.passes.expressions import Writer
@@ -76,11 +77,8 @@ class DropZeroScorePass(ModulePass):
             return self._stopped(op, factors)
         if not isinstance(op, Operation):
             return None
-        linear = isinstance(op, (lax.ReduceSumOp, lax.ReshapeOp, lax.BroadcastInDimOp))
         match op.name:
-            case _ if linear:
-                changed = {0: self._without(op.operands[0], factors)}
-            case "lax.neg":
+            case "lax.neg" | "lax.reduce_sum" | "lax.reshape" | "lax.broadcast_in_dim":
                 changed = {0: self._without(op.operands[0], factors)}
             case "lax.add" | "lax.sub":
                 changed = {k: self._without(v, factors) for k, v in enumerate(op.operands)}
@@ -104,8 +102,8 @@ class DropZeroScorePass(ModulePass):
         return Writer(InsertPoint.after(op)).insert(copy)
 
     def _stopped(self, op: prob.LogDensityOp, factors: Sequence[SSAValue]) -> SSAValue | None:
-        draw = op.value.owner
-        if not isinstance(draw, prob.SampleOp) or draw.law is not op.law:
+        draw = own_draw(op)
+        if draw is None:
             return None
         if self.sites and not matches(draw, self.sites):
             return None

@@ -14,6 +14,7 @@ from relbo_ir.dialects import estim, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.passes.analyses.dependence import DependenceOf
 from relbo_ir.passes.analyses.dependence.facts import Dependence
+from relbo_ir.passes.analyses.laws import own_draw
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.rewriting import replace
 from relbo_ir.passes.treatment import expectations
@@ -63,6 +64,8 @@ class RaoBlackwellizePass(ModulePass):
             )
         for expectation in expectations(op):
             scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
+            if not scores:
+                continue
             drawn = {c for s in scores for u in s.upstream if (c := choice_of(u)) is not None}
             facts = DependenceOf(expectation.body.block, drawn)
             for score in reversed(scores):  # a score of a score first: its cost is known so
@@ -103,10 +106,7 @@ class RaoBlackwellizePass(ModulePass):
 def choice_of(upstream: SSAValue) -> prob.SampleOp | None:
     """The choice whose whole log density an upstream is."""
     density = upstream.owner
-    if not isinstance(density, prob.LogDensityOp):
-        return None
-    draw = density.value.owner
-    return draw if isinstance(draw, prob.SampleOp) and draw.law is density.law else None
+    return own_draw(density) if isinstance(density, prob.LogDensityOp) else None
 
 
 def _reads_all(fact: Dependence) -> bool:

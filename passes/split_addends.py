@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from xdsl.context import Context
@@ -92,8 +93,12 @@ class _Splitter:
     def __init__(self, expectation: prob.ExpectationOp):
         self.writer = Writer(InsertPoint.before(expectation.terminator))
         drawn = choices(expectation)
-        self._random = reached_from(c.value for c in drawn)
+        self._choices = drawn
         self.scored = reached_from(c.value for c in drawn if _may_be_scored(c))
+
+    @cached_property
+    def _random(self) -> set[SSAValue]:
+        return reached_from(c.value for c in self._choices)
 
     def pieces(self, value: SSAValue) -> list[SSAValue]:
         """Values the sum of all whose elements is that of the given one's elements."""

@@ -14,6 +14,7 @@ from relbo_ir.dialects.prob import How
 from relbo_ir.formulas import Formulas
 from relbo_ir.notation import Plain
 from relbo_ir.notebook import Text
+from relbo_ir.passes.analyses.laws import own_draw
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.pathwise import Facts, pathwise_obstacle
 from relbo_ir.passes.treatment import choices
@@ -147,11 +148,9 @@ def _unweighed(value: SSAValue) -> tuple[SSAValue, list[tuple[str, list[str]]]]:
 def _scored(upstream: SSAValue) -> list[str]:
     """The choices whose own log densities an upstream is made of."""
     return [
-        f'"{op.value.owner.site.data}"'
+        f'"{draw.site.data}"'
         for op in _computing(upstream)
-        if isinstance(op, prob.LogDensityOp)
-        and isinstance(op.value.owner, prob.SampleOp)
-        and op.value.owner.law is op.law
+        if isinstance(op, prob.LogDensityOp) and (draw := own_draw(op)) is not None
     ]
 
 

@@ -59,18 +59,9 @@ class ShapedDrawOp(DrawOp, ABC):
         return TensorType(draw.get_element_type(), shape)
 
 
-@irdl_op_definition
-class LogGammaDrawOp(ShapedDrawOp):
-    """
-    Logarithms of Gamma draws of rate 1, differentiable in the concentration implicitly; in the
-    logarithm because draws of a small concentration underflow. One key.
+class ConcentrationDrawOp(ShapedDrawOp, ABC):
+    """Draws of the type of their one parameter, a concentration."""
 
-    ```mlir
-    %g = rng.log_gamma %k, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
-    ```
-    """
-
-    name = "rng.log_gamma"
     keys = operand_def(TENSOR)
     concentration = operand_def(REALS)
     assembly_format = (
@@ -82,6 +73,20 @@ class LogGammaDrawOp(ShapedDrawOp):
         super().__init__(
             operands=[keys, concentration], result_types=[self.batch(keys, concentration.type)]
         )
+
+
+@irdl_op_definition
+class LogGammaDrawOp(ConcentrationDrawOp):
+    """
+    Logarithms of Gamma draws of rate 1, differentiable in the concentration implicitly; in the
+    logarithm because draws of a small concentration underflow. One key.
+
+    ```mlir
+    %g = rng.log_gamma %k, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
+    ```
+    """
+
+    name = "rng.log_gamma"
 
 
 @irdl_op_definition
@@ -218,7 +223,7 @@ class MultinomialDrawOp(ShapedDrawOp):
 
 
 @irdl_op_definition
-class VonMisesDrawOp(ShapedDrawOp):
+class VonMisesDrawOp(ConcentrationDrawOp):
     """
     Von Mises draws around 0, by rejection (Best and Fisher 1979). Its derivative is wrong: stop it. One key.
 
@@ -228,17 +233,6 @@ class VonMisesDrawOp(ShapedDrawOp):
     """
 
     name = "rng.von_mises"
-    keys = operand_def(TENSOR)
-    concentration = operand_def(REALS)
-    assembly_format = (
-        "$keys `,` $concentration attr-dict `:` type($keys) `,` type($concentration) `->` "
-        "type($result)"
-    )
-
-    def __init__(self, keys: SSAValue, concentration: SSAValue):
-        super().__init__(
-            operands=[keys, concentration], result_types=[self.batch(keys, concentration.type)]
-        )
 
 
 @irdl_op_definition

@@ -1,10 +1,10 @@
-"""What the wrappers of a law leave as they are: its elements, and how many axes are one draw."""
+"""What is asked of laws: how many axes are one joint draw, and whose draw a density scores."""
 
 from __future__ import annotations
 
 from xdsl.ir import SSAValue
 
-from relbo_ir.dialects import dist
+from relbo_ir.dialects import dist, prob
 
 
 def joint_rank(law: SSAValue) -> int:
@@ -17,3 +17,9 @@ def joint_rank(law: SSAValue) -> int:
             return joint_rank(op.base)
         case _:
             return dist.law_of(law).event_rank.data
+
+
+def own_draw(density: prob.LogDensityOp) -> prob.SampleOp | None:
+    """The choice whose draw a density scores by the very law that it is drawn from."""
+    draw = density.value.owner
+    return draw if isinstance(draw, prob.SampleOp) and draw.law is density.law else None

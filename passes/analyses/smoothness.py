@@ -20,6 +20,7 @@ from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float
+from relbo_ir.passes.analyses.laws import own_draw
 from relbo_ir.passes.analyses.support import Sign, Signs, law_support, support_moves
 from relbo_ir.passes.analyses.walker import Order, Walker
 
@@ -295,8 +296,7 @@ class SmoothnessOf(Walker[Fact]):
 
 def _is_own_draw(op: prob.LogDensityOp) -> bool:
     """Whether a draw is scored by its own law, so that it never leaves the support."""
-    owner = op.value.owner
-    return isinstance(owner, prob.SampleOp) and owner.law is op.law and not _opaque_inside(op.law)
+    return own_draw(op) is not None and not _opaque_inside(op.law)
 
 
 def _inner(law: SSAValue) -> Sequence[SSAValue]:

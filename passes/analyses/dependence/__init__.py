@@ -9,6 +9,7 @@ answer, that every element reads all that any operand reads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Block, Operation
@@ -59,7 +60,7 @@ def _mixed_by(fact: Facts, op: Operation, before: list[Facts]) -> Facts:
         if dependence.mixer is None and not dependence.is_pointwise:
             known = [f[choice] for f in before if choice in f]
             if known and all(d.is_pointwise for d in known):
-                fact = {**fact, choice: dependence.mixed_by(op, known[0])}
+                fact = {**fact, choice: replace(dependence, mixer=op)}
     return fact
 
 

@@ -139,12 +139,6 @@ class Dependence:
             a.same(b) for a, b in zip(self.along, other.along, strict=True)
         )
 
-    def mixed_by(self, op: Operation, before: Dependence) -> Dependence:
-        """Notes the op as the mixer, where it is the one that mixes."""
-        if self.mixer is None and before.is_pointwise and not self.is_pointwise:
-            return replace(self, mixer=op)
-        return self
-
     def transpose(self, permutation: Sequence[int]) -> Dependence:
         """Axis k of the result is axis permutation[k]."""
         order = list(permutation)
