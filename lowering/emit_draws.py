@@ -90,6 +90,12 @@ def _part_keys(em: FunctionEmitter, op: rng.PartKeysOp) -> str:
     return f"jax.vmap(random.fold_in, (0, None))({keys}, {part})"
 
 
+@emits(rng.StepKeysOp)
+def _step_keys(em: FunctionEmitter, op: rng.StepKeysOp) -> str:
+    steps = f"np.arange({op.length}, dtype=np.uint32)"
+    return f"jax.vmap(random.fold_in, (None, 0))({em.name(op.keys)}[0], {steps})[:, None]"
+
+
 @emits(rng.SiteKeysOp)
 def _site_keys(em: FunctionEmitter, op: rng.SiteKeysOp) -> str:
     names = [n.data for n in op.sites]

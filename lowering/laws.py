@@ -247,7 +247,7 @@ def _opaque(law: Any) -> tuple[LawSpec, list[Any]]:
         dtype = jnp.int32  # in every precision, as of the families
     event = len(law.event_shape)
     shape = (*law.batch_shape, *law.event_shape)
-    static = (tree, shape, jnp.dtype(dtype).name, event, _fixed_support(type(law)))
+    static = (tree, shape, jnp.dtype(dtype).name, event, _fixed_support(type(law)), ())
     return LawSpec("opaque", static, None, len(leaves)), [jnp.asarray(leaf) for leaf in leaves]
 
 
@@ -303,7 +303,7 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
 
 
 def _opaque_op(spec: LawSpec, arrays: list[SSAValue], importer: Importer) -> dist.OpaqueOp:
-    tree, shape, dtype, event_rank, support = spec.static
+    tree, shape, dtype, event_rank, support, mapped = spec.static
     law_type = LawType(TensorType(element_type(jnp.dtype(dtype)), shape), event_rank)
     structs = [struct(value.type) for value in arrays]
 
@@ -315,6 +315,23 @@ def _opaque_op(spec: LawSpec, arrays: list[SSAValue], importer: Importer) -> dis
 
     key = jax.eval_shape(lambda: jax.random.key(0))
     value = jax.ShapeDtypeStruct(shape, dtype)
-    sampler = importer.function(jax.make_jaxpr(sample)(key, *structs), "sample")
-    density = importer.function(jax.make_jaxpr(log_prob)(value, *structs), "log_prob")
+    copies, densities = sample, log_prob
+    for size, flags in reversed(mapped):
+        copies, densities = _copies(copies, size, flags), _densities(densities, flags)
+    sampler = importer.function(jax.make_jaxpr(copies)(key, *structs), "sample")
+    density = importer.function(jax.make_jaxpr(densities)(value, *structs), "log_prob")
     return dist.OpaqueOp(arrays, sampler, density, law_type, support)
+
+
+def _copies(sample: Callable[..., Any], size: int, mapped: tuple[bool, ...]) -> Callable[..., Any]:
+    """A sampler of several copies, each from a key of its own."""
+    axes = [0 if flag else None for flag in mapped]
+
+    def several(key: Any, *leaves: Any) -> Any:
+        return jax.vmap(sample, (0, *axes))(jax.random.split(key, size), *leaves)
+
+    return several
+
+
+def _densities(log_prob: Callable[..., Any], mapped: tuple[bool, ...]) -> Callable[..., Any]:
+    return jax.vmap(log_prob, (0, *(0 if flag else None for flag in mapped)))

@@ -21,6 +21,7 @@ from relbo_ir.dialects.errors import ModelError, RelboError, UnsupportedError
 from relbo_ir.dialects.rng import stable_hash
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import constraint_attr
+from relbo_ir.lowering.control_flow import run_control_flow
 from relbo_ir.lowering.laws import LawSpec, describe, mask_of
 from relbo_ir.lowering.site_values import (
     as_floats,
@@ -93,6 +94,8 @@ class SiteTracer(Messenger):
                 pass  # for the plates and masks around the statement, which act on them
             case "prng_key":
                 self._prng_key(msg)
+            case "control_flow":
+                msg["value"] = run_control_flow(msg)
             case kind:
                 self._refuse(msg, f"the NumPyro message {kind!r}")
 
@@ -218,6 +221,7 @@ class SiteTracer(Messenger):
             prior_count=prior_count,
             guide=guide_spec,
             scaled=scale is not None,
+            drawn=False,
             plates=plates,
             auxiliary=auxiliary,
             out=out,

@@ -19,8 +19,8 @@ from relbo_ir.dialects.errors import UnsupportedError
 
 SAMPLE = Primitive("relbo_sample")
 """
-(prior arrays, guide arrays, scale if any) → draw. Parameters: name, line, prior, prior_count, guide,
-scaled, plates, auxiliary, out.
+(prior arrays, guide arrays, scale if any, draws if made) → draw. Parameters: name, line, prior,
+prior_count, guide, scaled, drawn, plates, auxiliary, out.
 """
 OBSERVE = Primitive("relbo_observe")
 """(law arrays, value, scale if any) → (). Parameters: name, line, law, scaled, plates."""
@@ -82,10 +82,9 @@ def _refuse(transformation: str) -> Any:
     return rule
 
 
+# The other sites have copies under jax.vmap (`batched_sites.py`).
+batching.fancy_primitive_batchers[SUBSAMPLE] = _refuse("jax.vmap")
 for _primitive in (SAMPLE, OBSERVE, FACTOR, DETERMINISTIC, PARAM, SUBSAMPLE):
-    # The `fancy` rule is asked for sites with no mapped argument too: a choice that JAX would make
-    # once for the whole batch, which would be a wrong number.
-    batching.fancy_primitive_batchers[_primitive] = _refuse("jax.vmap")
     ad.primitive_jvps[_primitive] = _refuse("a JAX derivative")
 
 

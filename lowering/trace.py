@@ -22,6 +22,7 @@ from relbo_ir.dialects.location import source_line, source_location
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.flatten_sites import flatten_sites
 from relbo_ir.lowering.functions import Functions
+from relbo_ir.lowering.import_draws import import_draws
 from relbo_ir.lowering.import_jaxpr import Handler, Importer
 from relbo_ir.lowering.laws import build_law
 from relbo_ir.lowering.numpyro_protocol import CONCRETIZATION, SiteTracer, run_under
@@ -210,6 +211,7 @@ class _Writer:
             "relbo_deterministic": self.deterministic,
             "relbo_param": self.param,
             "relbo_subsample": self.subsample,
+            "relbo_scan": import_draws,
         }
         importer = Importer(self.functions, InsertPoint.at_end(self.block), handlers)
         key, *invars = closed.jaxpr.invars
@@ -233,6 +235,7 @@ class _Writer:
         params = equation.params
         location = _location(params["line"])
         count = params["prior_count"]
+        drawn = values.pop() if params["drawn"] else None
         scale = values.pop() if params["scaled"] else None
         law = build_law(params["prior"], iter(values[:count]), importer)
         guide = None
@@ -243,6 +246,7 @@ class _Writer:
             law,
             guide=guide,
             scale=scale,
+            drawn=drawn,
             plates=self._plates(params["plates"], params),
             auxiliary=params["auxiliary"],
         )

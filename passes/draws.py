@@ -118,7 +118,7 @@ def sampler_of(
 class Drawer:
     """Writes draws of one shape from one source of noise."""
 
-    choice: prob.SampleOp
+    choice: prob.SampleOp | prob.DrawOp
     writer: Writer
     source: NoiseSource
     shape: tuple[int, ...]

@@ -19,6 +19,7 @@ from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.lower_sampling import add_argument, check_decided, finish, function_of
 from relbo_ir.passes.rewriting import replace
 from relbo_ir.passes.samplers import draw
+from relbo_ir.passes.step_draws import Steps, lower_steps, scans
 from relbo_ir.passes.treatment import choices, expectations
 
 
@@ -53,9 +54,12 @@ class ExternalizeDrawsPass(ModulePass):
             sites = choices(expectation)
             check_decided(sites)
             function = function_of(expectation)
+            _externalize_steps(expectation, function, sites)
             for choice in sites:
                 writer = Writer(InsertPoint.before(choice))
-                if choice.how.data is How.SCORE:
+                if choice.drawn is not None:
+                    value = choice.drawn
+                elif choice.how.data is How.SCORE:
                     value = _argument(function, choice, choice.value.type)
                 else:
                     value = draw(choice, writer, _External(function, choice))
@@ -65,6 +69,21 @@ class ExternalizeDrawsPass(ModulePass):
                     role = prob.DrawAttr(prob.NameAttr(inner.plate.string_value()))
                     function = function_of(inner)
                     replace(inner, [add_argument(function, inner.result.type, role)])
+
+
+def _externalize_steps(
+    expectation: prob.ExpectationOp, function: prob.FuncOp, sites: list[prob.SampleOp]
+) -> None:
+    """The draws of a loop, or the noise of all its steps, as arguments."""
+
+    def given(steps: Steps, choice: prob.SampleOp, writer: Writer) -> SSAValue | _ExternalSteps:
+        if choice.how.data is How.SCORE:
+            return steps.row(_argument(function, choice, choice.value.type))
+        return _ExternalSteps(function, choice, steps)
+
+    in_loops = {choice.site.data: choice for choice in sites if choice.drawn is not None}
+    for loop in scans(expectation.body.block):
+        lower_steps(loop, in_loops, given)
 
 
 def _argument(function: prob.FuncOp, choice: prob.SampleOp, type_: Attribute) -> SSAValue:
@@ -96,4 +115,17 @@ class _External:
             "its pathwise draw is not a function of noise without parameters",
             "treat it by the score function in this pipeline",
             site=self.choice.site.data,
+        )
+
+
+@dataclass
+class _ExternalSteps(_External):
+    """Noise of a loop's steps from an argument, a row for each."""
+
+    steps: Steps
+
+    def noise(self, noise: Noise) -> SSAValue:
+        shape = (self.steps.op.steps, *noise.shape)
+        return self.steps.row(
+            _argument(self.function, self.choice, TensorType(noise.element, shape))
         )

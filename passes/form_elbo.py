@@ -243,6 +243,8 @@ class _Former:
         match op:
             case prob.SampleOp():
                 self._replay(op, mapper)
+            case prob.ScanOp():
+                return self._replay_steps(op, mapper)
             case prob.ObserveOp():
                 density = self._density(op.law, op.value, mapper, op)
                 self._addend(op.site.data, self._weighed(density, op, mapper))
@@ -265,7 +267,12 @@ class _Former:
             return
         drawn = without_masks(self.block, base, wrappers)
         draw = prob.SampleOp(
-            name, drawn, plates=op.plates, auxiliary=op.auxiliary is not None, how=op.how.data
+            name,
+            drawn,
+            drawn=None if op.drawn is None else mapper[op.drawn],
+            plates=op.plates,
+            auxiliary=op.auxiliary is not None,
+            how=op.how.data,
         )
         draw.location = op.location
         self.block.add_op(draw)
@@ -283,6 +290,12 @@ class _Former:
     ) -> None:
         """A choice that the guide fixes: its value, and its log density as a factor."""
         name = op.site.data
+        if op.drawn is not None:
+            raise _error(
+                op,
+                "the guide fixes the choice at a point that reads its own earlier steps",
+                "carry the point from step to step, not the value of the site",
+            )
         w = Writer(InsertPoint.at_end(self.block))
         value = w.broadcast(w.expression(delta.value), shape_of(op.value)).value
         named = prob.DeterministicOp(name, value, point=True)
@@ -317,16 +330,40 @@ class _Former:
         if op.guide is not None:
             self._choice(op, op.guide, mapper)
         if name not in self.draws:
-            raise _error(
-                op,
-                "the model has this choice, the guide has not",
-                "add it to the guide, or observe it",
-            )
+            raise self._missing(op)
         choice = self.draws[name]
         self._check_fits(op, choice)
         mapper[op.value] = choice.value
         density = self._density(op.law, op.value, mapper, op)
         self._addend(f"{name}.prior", self._weighed(density, op, mapper))
+
+    def _replay_steps(self, op: prob.ScanOp, mapper: dict[SSAValue, SSAValue]) -> bool:
+        """Draws of a loop are those of the guide, unless their guides are in place."""
+        named = {s.site.data: s for s in self.model.body.block.ops if isinstance(s, prob.SampleOp)}
+        choices = [named[draw.site.data] for draw in op.inner_draws]
+        in_place = [choice.guide is not None for choice in choices]
+        if all(in_place):
+            return False
+        for choice, result, own in zip(choices, op.draws, in_place, strict=True):
+            name = choice.site.data
+            if own:
+                raise _error(
+                    choice,
+                    "the choice has its guide in place, another one that its steps read has not",
+                    "give both their guides in one way",
+                )
+            if name not in self.draws:
+                raise self._missing(choice)
+            mapper[result] = self.draws[name].value
+        return True
+
+    @staticmethod
+    def _missing(op: prob.SampleOp) -> PassError:
+        return _error(
+            op,
+            "the model has this choice, the guide has not",
+            "add it to the guide, or observe it",
+        )
 
     def _check_fits(self, op: prob.SampleOp, choice: _Choice) -> None:
         model, guide = law_support(op.law), law_support(choice.law)

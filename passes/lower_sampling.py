@@ -19,6 +19,7 @@ from relbo_ir.passes.draws import Noise, noise_of, row
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.rewriting import replace
 from relbo_ir.passes.samplers import draw
+from relbo_ir.passes.step_draws import KeyedSteps, Steps, lower_steps, scans
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class LowerSamplingPass(ModulePass):
     Lemma: a draw by inverse transform, location-scale or a sampler of the family has the family's
     law; the estimator's mean is the denotation (design of `prob.gradient`). Side conditions: every
     choice of an expectation is `score` or `pathwise`, else an error; no two names have one hash. A
-    plate's minibatch is drawn in the same way, from a key that the plate's name gives.
+    plate's minibatch is drawn in the same way, from a key that the plate's name gives. A loop of
+    draws (`prob.scan`) becomes a `lax.scan`: noise without parameters is drawn for all its steps
+    at once, other draws take the site's key folded with the number of the step.
 
     Options: none.
 
@@ -162,9 +165,16 @@ def _lower(block: Block, sites: list[prob.SampleOp], key: SSAValue) -> None:
     if first is None:
         return
     top = Writer(InsertPoint.before(first))
+    in_loops = {choice.site.data: choice for choice in sites if choice.drawn is not None}
+
+    def keyed(steps: Steps, choice: prob.SampleOp, writer: Writer) -> KeyedSteps:
+        return KeyedSteps(steps, choice, key, writer)
+
+    for loop in scans(block):
+        lower_steps(loop, in_loops, keyed)
     groups: dict[Noise, list[str]] = {}
     for choice in sites:
-        noise = noise_of(choice.law)
+        noise = None if choice.drawn is not None else noise_of(choice.law)
         if noise is not None:
             groups.setdefault(noise, []).append(choice.site.data)
     drawn: dict[tuple[str, Noise], SSAValue] = {}
@@ -176,7 +186,7 @@ def _lower(block: Block, sites: list[prob.SampleOp], key: SSAValue) -> None:
     for choice in sites:
         writer = Writer(InsertPoint.before(choice))
         source = _Keyed(choice, key, writer, drawn)
-        finish(choice, draw(choice, writer, source), writer)
+        finish(choice, choice.drawn or draw(choice, writer, source), writer)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from relbo_ir.dialects.prob.choices import (
 )
 from relbo_ir.dialects.prob.expectations import ExpectationOp, GradientOp, YieldOp, YieldValueOp
 from relbo_ir.dialects.prob.functions import ROLE, ElboOp, FuncOp, PlateOp, ReturnOp
+from relbo_ir.dialects.prob.loops import DrawOp, ScanOp
 from relbo_ir.dialects.prob.types import (
     ClosureAttr,
     ConstraintAttr,
@@ -33,6 +34,7 @@ Prob = Dialect(
     "prob",
     [
         DeterministicOp,
+        DrawOp,
         ElboOp,
         ExpectationOp,
         FactorOp,
@@ -43,6 +45,7 @@ Prob = Dialect(
         PlateOp,
         ReturnOp,
         SampleOp,
+        ScanOp,
         SubsampleOp,
         YieldOp,
         YieldValueOp,
@@ -70,6 +73,7 @@ __all__ = [
     "DataAttr",
     "DeterministicOp",
     "DrawAttr",
+    "DrawOp",
     "ElboOp",
     "ExpectationOp",
     "FactorOp",
@@ -87,6 +91,7 @@ __all__ = [
     "Prob",
     "ReturnOp",
     "SampleOp",
+    "ScanOp",
     "SeedAttr",
     "StateAttr",
     "SubsampleOp",

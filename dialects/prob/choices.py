@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import ArrayAttr, SymbolRefAttr, TensorType, UnitAttr, i32
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import (
     AnyAttr,
     AttrSizedOperandSegments,
@@ -66,10 +66,14 @@ class SampleOp(IRDLOperation):
     In an expectation the law is the one that is drawn from: it holds no mask, and the scale is
     written out in the addends.
 
+    `drawn`: the draws were made one after the other, in a `prob.scan`, as their laws read the draws
+    before them; `law` is that of all steps given these. The choice is still one choice.
+
     ```mlir
     %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
     %z = prob.sample "z" from %p guide %q : !prob.law<tensor<f32>>, !prob.law<tensor<f32>>
     %z = prob.sample "z" from %q scale %s : !prob.law<tensor<f32>> scale tensor<f32>
+    %z = prob.sample "z" from %q drawn %steps : !prob.law<tensor<5xf32>> drawn tensor<5xf32>
     %z = prob.sample "z" from %q {how = #prob.how<score>} : !prob.law<tensor<f32>>
     ```
     """
@@ -80,6 +84,7 @@ class SampleOp(IRDLOperation):
     law = operand_def(_law)
     guide = opt_operand_def(LawType)
     scale = opt_operand_def(REALS)
+    drawn = opt_operand_def(VALUES)
     how = prop_def(HowAttr, default_value=HowAttr(How.EXACT))
     plan = opt_prop_def(HowAttr)
     plates = opt_prop_def(ArrayAttr[PlateAxisAttr])
@@ -88,8 +93,8 @@ class SampleOp(IRDLOperation):
 
     irdl_options = (ParsePropInAttrDict(), AttrSizedOperandSegments(as_property=True))
     assembly_format = (
-        "$site `from` $law (`guide` $guide^)? (`scale` $scale^)? attr-dict `:` type($law) "
-        "(`,` type($guide)^)? (`scale` type($scale)^)?"
+        "$site `from` $law (`guide` $guide^)? (`scale` $scale^)? (`drawn` $drawn^)? attr-dict `:` "
+        "type($law) (`,` type($guide)^)? (`scale` type($scale)^)? (`drawn` type($drawn)^)?"
     )
 
     def __init__(
@@ -99,6 +104,7 @@ class SampleOp(IRDLOperation):
         *,
         guide: SSAValue | None = None,
         scale: SSAValue | None = None,
+        drawn: SSAValue | None = None,
         plates: ArrayAttr[PlateAxisAttr] | None = None,
         auxiliary: bool = False,
         how: How = How.EXACT,
@@ -106,7 +112,7 @@ class SampleOp(IRDLOperation):
         if not isinstance(law.type, LawType):
             raise TypeError(f'site "{site}" draws from {law.type}, which is not a law')
         super().__init__(
-            operands=[law, guide, scale],
+            operands=[law, guide, scale, drawn],
             result_types=[law.type.value],
             properties={
                 "site": NameAttr(site),
@@ -125,12 +131,22 @@ class SampleOp(IRDLOperation):
 
     def verify_(self) -> None:
         _verify_plates(self.site.data, self.law_type, self.plates)
+        if self.drawn is not None:
+            _verify_drawn(self, self.drawn)
         if self.guide is None or not isinstance(guide := self.guide.type, LawType):
             return
         if guide.value != self.law_type.value or guide.event_rank != self.law_type.event_rank:
             raise VerifyException(
                 f'"{self.site.data}": prior {self.law_type} and guide {guide} differ'
             )
+
+
+def _verify_drawn(op: SampleOp, drawn: SSAValue) -> None:
+    if drawn.type != op.law_type.value:
+        raise VerifyException(f'"{op.site.data}" of {op.law_type} has drawn {drawn.type}')
+    if isinstance(drawn.owner, Operation) and drawn.owner.name == "prob.scan":
+        return
+    raise VerifyException(f'what "{op.site.data}" has drawn is no result of a prob.scan')
 
 
 @irdl_op_definition

@@ -19,6 +19,7 @@ from relbo_ir.dialects.rng.keys import (
     PartKeysOp,
     SiteKeyOp,
     SiteKeysOp,
+    StepKeysOp,
     stable_hash,
 )
 from relbo_ir.dialects.rng.noise import (
@@ -51,6 +52,7 @@ Rng = Dialect(
         PoissonDrawOp,
         SiteKeyOp,
         SiteKeysOp,
+        StepKeysOp,
         SubsampleDrawOp,
         UniformNoiseOp,
         VonMisesDrawOp,
@@ -80,6 +82,7 @@ __all__ = [
     "ShapedDrawOp",
     "SiteKeyOp",
     "SiteKeysOp",
+    "StepKeysOp",
     "SubsampleDrawOp",
     "UniformNoiseOp",
     "VonMisesDrawOp",

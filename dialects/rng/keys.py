@@ -159,3 +159,37 @@ class PartKeysOp(IRDLOperation):
             raise VerifyException(f"{self.name} takes a vector of keys, not {self.keys.type}")
         if not 0 <= self.part.value.data < 2**32:
             raise VerifyException(f"{self.part.value.data} is no number of a part")
+
+
+@irdl_op_definition
+class StepKeysOp(IRDLOperation):
+    """
+    The keys of one site in every step of a loop: its key folded with the step's number, one row of
+    one key a step.
+
+    ```mlir
+    %s = rng.step_keys %k : tensor<1x!rng.key> -> tensor<5x1x!rng.key>
+    ```
+    """
+
+    name = "rng.step_keys"
+
+    keys = operand_def(TENSOR)
+    result = result_def(TENSOR)
+    traits = traits_def(Pure())
+    assembly_format = "$keys attr-dict `:` type($keys) `->` type($result)"
+
+    def __init__(self, keys: SSAValue, length: int):
+        super().__init__(operands=[keys], result_types=[TensorType(KeyType(), [length, 1])])
+
+    @property
+    def length(self) -> int:
+        """The number of steps."""
+        return shape_of_type(self.result.type)[0]
+
+    def verify_(self) -> None:
+        if self.keys.type != TensorType(KeyType(), [1]):
+            raise VerifyException(f"{self.name} takes one key, not {self.keys.type}")
+        shape = shape_of_type(self.result.type)
+        if element_of(self.result.type) != KeyType() or len(shape) != 2 or shape[1] != 1:
+            raise VerifyException(f"{self.name} gives rows of one key, not {self.result.type}")

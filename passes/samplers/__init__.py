@@ -10,6 +10,6 @@ from relbo_ir.passes.samplers import continuous, counts, multivariate, wrappers
 __all__ = ["continuous", "counts", "draw", "multivariate", "wrappers"]
 
 
-def draw(choice: prob.SampleOp, writer: Writer, source: NoiseSource) -> SSAValue:
+def draw(choice: prob.SampleOp | prob.DrawOp, writer: Writer, source: NoiseSource) -> SSAValue:
     """Writes a choice's draw from a source of noise."""
     return Drawer(choice, writer, source, prob_shape(choice.law)).draw(choice.law).value
