@@ -20,7 +20,7 @@ from relbo_ir.passes.analyses.dependence.table import NOTHING, Facts, each, ever
 Relations = Mapping[int, Dependence]
 """The arguments of a function that a result reads, by their number, and how."""
 
-_MOST_COMPOSITIONS = 50_000
+_MOST_COMPOSITIONS = 20_000
 """Of relations along a loop; the steps of a longer one are not told apart."""
 
 _MOST_ROUNDS = 32
