@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import jax
@@ -10,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as nd
 import pytest
+from helpers.relations import Relation, moves, relation
 from helpers.vector_functions import EXACT, SUPERSET, Function
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from xdsl.dialects.builtin import ModuleOp
 
 import relbo_ir
@@ -21,94 +20,7 @@ from relbo_ir.passes.analyses.dependence import Dependence, DependenceOf
 from relbo_ir.passes.treatment import choices, expectations
 from relbo_ir.pipelines import resolve, run
 
-Relation = np.ndarray[Any, np.dtype[np.bool_]]
-"""(*shape of the value, *shape of the choice): whether the element reads the other."""
-
-
-def relation(fact: Dependence) -> Relation:
-    """A fact, element by element; a data index counts as all rows."""
-    shape = fact.shape
-    inside = np.ones(shape, bool)
-    for axis, (start, stop) in enumerate(fact.box):
-        places = np.arange(shape[axis])
-        column = [-1 if k == axis else 1 for k in range(len(shape))]
-        inside &= ((places >= start) & (places < stop)).reshape(column)
-    result = inside
-    for along in fact.along:
-        places = np.arange(along.size)
-        column = [1] * len(shape)
-        if along.axis is not None:
-            column[along.axis] = -1
-        low, high = (x.reshape(column)[..., None] for x in (along.low, along.high))
-        mine = (places >= low) & (places <= high)
-        extra = result.ndim - len(shape)
-        mine = mine.reshape(*mine.shape[:-1], *[1] * extra, along.size)
-        result = result[..., None] & mine
-    return result
-
-
 # The algebra of facts, against dense relations.
-
-SHAPES = ((4,), (3, 2), (2, 3), (6,), (2, 1, 3))
-
-
-@st.composite
-def moves(draw: st.DrawFn) -> tuple[Dependence, Relation]:
-    """A few moves of the elements of a choice, as a fact and element by element."""
-    shape = draw(st.sampled_from(SHAPES))
-    fact = Dependence.identity(shape, 0)
-    dense = np.eye(math.prod(shape), dtype=bool).reshape(*shape, *shape)
-    for _ in range(draw(st.integers(1, 5))):
-        fact, dense = _moved(draw, fact, dense)
-    return fact, dense
-
-
-def _moved(draw: st.DrawFn, fact: Dependence, dense: Relation) -> tuple[Dependence, Relation]:
-    rank = len(fact.shape)
-    kinds = ["reshape", "join"] + ["take", "running", "transpose", "drop", "widen", "forget"] * (
-        rank > 0
-    )
-    kind = draw(st.sampled_from(kinds))
-    axis = draw(st.integers(0, rank - 1)) if rank else 0
-    if kind == "take":
-        n = fact.shape[axis]
-        source = np.array(draw(st.lists(st.integers(-1, n - 1), min_size=1, max_size=5)))
-        moved = np.take(dense, np.maximum(source, 0), axis=axis)
-        kept = (source >= 0).reshape([-1 if k == axis else 1 for k in range(moved.ndim)])
-        return fact.take(axis, source), moved & kept
-    if kind == "running":
-        reverse = draw(st.booleans())
-        turned = np.flip(dense, axis) if reverse else dense
-        run_of = np.logical_or.accumulate(turned, axis=axis)
-        return fact.running(axis, reverse), np.flip(run_of, axis) if reverse else run_of
-    if kind == "transpose":
-        order = draw(st.permutations(range(rank)))
-        return fact.transpose(order), np.transpose(dense, [*order, *range(rank, dense.ndim)])
-    if kind == "drop":
-        return fact.drop_axes([axis]), np.any(dense, axis=axis)
-    if kind == "forget":
-        every = np.broadcast_to(np.any(dense, axis=axis, keepdims=True), dense.shape)
-        return fact.forget([axis]), every
-    if kind == "widen":
-        place = draw(st.integers(0, rank))
-        dimensions = [k + (k >= place) for k in range(rank)]
-        shape = list(fact.shape)
-        shape.insert(place, 2)
-        wide = np.repeat(np.expand_dims(dense, place), 2, axis=place)
-        return fact.broadcast(shape, dimensions), wide
-    if kind == "join":
-        other, seen = fact, dense
-        if rank and draw(st.booleans()):
-            order = np.array(draw(st.permutations(range(fact.shape[axis]))))
-            other, seen = fact.take(axis, order), np.take(dense, order, axis=axis)
-        return fact.join(other), dense | seen
-    size = math.prod(fact.shape)
-    target = draw(st.sampled_from([(size,), (1, size), *_factored(size)]))
-    return fact.reshape(target), dense.reshape(*target, *dense.shape[rank:])
-
-
-def _factored(size: int) -> list[tuple[int, ...]]:
-    return [(k, size // k) for k in range(2, size) if size % k == 0]
 
 
 @settings(max_examples=600, deadline=None, derandomize=True, database=None)
@@ -156,11 +68,11 @@ def facts_of(module: ModuleOp, addend: str, choice: str = "z") -> Dependence | N
 def observed(function: Function, size: int = 6) -> Relation:
     """Which elements of the result change with each element of the argument, at three points."""
     changes: list[Relation] = []
+    compiled = jax.jit(function)
     for seed in range(3):
         z = np.random.default_rng(seed).normal(size=size)
         columns = [
-            np.asarray(function(jnp.asarray(z + 0.37 * (np.arange(size) == k))))
-            != np.asarray(function(jnp.asarray(z)))
+            np.asarray(compiled(z + 0.37 * (np.arange(size) == k))) != np.asarray(compiled(z))
             for k in range(size)
         ]
         changes.append(np.stack(columns, axis=-1))
@@ -179,6 +91,42 @@ def test_ops_read_what_changes_them(name: str) -> None:
         assert np.array_equal(changed, said)
     else:
         assert changed.any()
+
+
+@pytest.mark.parametrize("same_family", [True, False])
+def test_a_mixture_reads_its_own_batch_element(same_family: bool) -> None:
+    """Weights, shared by rows, and locations, one pair for each of six elements."""
+
+    def mixture(z: Any) -> nd.Distribution:
+        weights = nd.Categorical(logits=jnp.stack([z, 0.3 * z], axis=-1))
+        locs = (z, 2.0 - z[::-1])
+        if same_family:
+            return nd.MixtureSameFamily(weights, nd.Normal(jnp.stack(locs, axis=-1), 1.0))
+        return nd.MixtureGeneral(weights, [nd.Normal(loc, 1.0) for loc in locs])
+
+    y = jnp.linspace(-1.0, 1.0, 12, dtype=jnp.float32).reshape(2, 6)
+
+    def model() -> None:
+        with relbo_ir.plate("six", 6):
+            z = relbo_ir.sample("z", nd.Normal(0.0, 1.0))
+            with relbo_ir.plate("rows", 2):
+                relbo_ir.observe("y", mixture(z), y)
+
+    def guide() -> None:
+        with relbo_ir.plate("six", 6):
+            relbo_ir.sample("z", nd.Normal(relbo_ir.param("loc", jnp.zeros(6)), 1.0))
+
+    with pytest.warns(relbo_ir.RelboWarning, match="read other elements"):
+        module, _ = trace_elbo(model, guide, split_call(model, (), {}))
+    run(module, resolve("objective"))
+    fact = facts_of(module, "y")
+    assert fact is not None
+    with jax.enable_x64(True):
+        changed = observed(lambda z: mixture(z).log_prob(y))
+    assert not np.any(changed & ~relation(fact))
+    own, opposite = np.arange(6)[:, None], np.arange(6)[::-1, None]
+    hull = (np.arange(6) >= np.minimum(own, opposite)) & (np.arange(6) <= np.maximum(own, opposite))
+    assert np.array_equal(relation(fact), np.stack([hull, hull]))
 
 
 def test_a_draw_passes_on_what_its_law_reads() -> None:

@@ -181,6 +181,21 @@ FUNCTIONS = """
     %y = lax.lt %x, %k : tensor<f64> -> tensor<i1>
     func.return %y : tensor<i1>
   }
+  func.func private @floored(%k: tensor<f64>, %x: tensor<f64>) -> (tensor<f64>, tensor<f64>) {
+    %y = lax.floor %k : tensor<f64>
+    func.return %x, %y : tensor<f64>, tensor<f64>
+  }
+  func.func private @rooted(%x: tensor<f64>) -> tensor<f64> {
+    %y = lax.sqrt %x : tensor<f64>
+    %z = lax.add %x, %y : tensor<f64>
+    func.return %z : tensor<f64>
+  }
+  func.func private @lowered(%x: tensor<f64>) -> tensor<f64> {
+    %r = lax.sqrt %x : tensor<f64>
+    %k = lax.constant "1.0" : tensor<f64>
+    %y = lax.sub %r, %k : tensor<f64>
+    func.return %y : tensor<f64>
+  }
   func.func private @draw(%k: !rng.key, %x: tensor<f64>) -> tensor<f64> {
     func.return %x : tensor<f64>
   }
@@ -220,9 +235,10 @@ BROKEN = {
     "floor": (FLOOR, "rounded by lax.floor"),
     "sign": ("%c = lax.sign %z : tensor<f64>", "rounded by lax.sign"),
     "integer": (TO_INTEGER, "converted to integers"),
-    "sort": (
-        VECTOR + "%c = lax.sort %v {dimension = 0 : i64, is_stable = true, num_keys = 1 : i64} "
-        ": (tensor<2xf64>) -> tensor<2xf64>",
+    "sort by keys": (
+        VECTOR + "%y, %d = lax.sort %v, %v {dimension = 0 : i64, is_stable = true, "
+        "num_keys = 1 : i64} : (tensor<2xf64>, tensor<2xf64>) -> (tensor<2xf64>, tensor<2xf64>)\n"
+        "%c = lax.reduce_sum %d {axes = array<i64: 0>} : (tensor<2xf64>) -> tensor<f64>",
         "sorted by lax.sort",
     ),
     "argmax": (
@@ -247,20 +263,32 @@ BROKEN = {
         "converted to integers",
     ),
     "stop_gradient": (STOPPED, "hidden from the derivative"),
-    "scan": (
-        "%c = lax.scan @twice(%z) {num_consts = 0 : i64, num_carry = 1 : i64, length = 3 : i64, "
+    "scan, a step later": (
+        "%y, %c = lax.scan @floored(%one, %z) {num_consts = 0 : i64, num_carry = 2 : i64, "
+        "length = 2 : i64, reverse = false, unroll = 1 : i64} "
+        ": (tensor<f64>, tensor<f64>) -> (tensor<f64>, tensor<f64>)",
+        "rounded by lax.floor",
+    ),
+    "scan that leaves the positive": (
+        "%y = lax.exp %z : tensor<f64>\n"
+        "%c = lax.scan @lowered(%y) {num_consts = 0 : i64, num_carry = 1 : i64, length = 2 : i64, "
         "reverse = false, unroll = 1 : i64} : (tensor<f64>) -> tensor<f64>",
-        "read by a loop",
+        "not proved positive by lax.sqrt",
     ),
     "while": (
         "%c = lax.while cond @small body @twice(%z) {cond_consts = 0 : i64, "
         "body_consts = 0 : i64} : (tensor<f64>) -> tensor<f64>",
-        "read by a loop",
+        "has no derivative in reverse, by lax.while",
     ),
     "cond": (
+        "%i = lax.convert %z : (tensor<f64>) -> tensor<i32>\n"
+        "%c = lax.cond %i, [@twice, @rooted](%z) : (tensor<i32>, tensor<f64>) -> tensor<f64>",
+        "converted to integers by lax.convert",
+    ),
+    "cond with a branch": (
         '%i = lax.constant "0" : tensor<i32>\n'
-        "%c = lax.cond %i, [@twice, @twice](%z) : (tensor<i32>, tensor<f64>) -> tensor<f64>",
-        "read by a branch",
+        "%c = lax.cond %i, [@twice, @rooted](%z) : (tensor<i32>, tensor<f64>) -> tensor<f64>",
+        "not proved positive by lax.sqrt",
     ),
     "opaque": (
         f"%law = dist.opaque %z sample(@draw) log_prob(@density) : (tensor<f64>) -> {LAW}\n"
@@ -321,6 +349,12 @@ POSITIVE = f"""
   %q = dist.log_normal %mu_, %s_ : (tensor<f64>, tensor<f64>) -> {LAW}
   %z = prob.sample "z" from %q : {LAW}
 """
+
+
+def _rooted(x: Array) -> Array:
+    return x + np.sqrt(x)
+
+
 ACCEPTED: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "abs": ("%c = lax.abs %z : tensor<f64>", np.abs),
     "max": ("%c = lax.max %z, %half : tensor<f64>", lambda z: np.maximum(z, 0.5)),
@@ -341,6 +375,25 @@ ACCEPTED: dict[str, tuple[str, Callable[[Array], Array]]] = {
         "%w = lax.ne %z, %z : tensor<f64> -> tensor<i1>\n%y = lax.square %z : tensor<f64>\n"
         "%c = lax.select_n %w, %y, %zero : (tensor<i1>, tensor<f64>, tensor<f64>) -> tensor<f64>",
         np.square,
+    ),
+    "scan": (
+        "%y = lax.exp %z : tensor<f64>\n"
+        "%c = lax.scan @rooted(%y) {num_consts = 0 : i64, num_carry = 1 : i64, length = 2 : i64, "
+        "reverse = false, unroll = 1 : i64} : (tensor<f64>) -> tensor<f64>",
+        lambda z: _rooted(_rooted(np.exp(z))),
+    ),
+    "cond": (
+        """%i = lax.constant "1" : tensor<i32>
+        %y = lax.exp %z : tensor<f64>
+        %c = lax.cond %i, [@twice, @rooted](%y) : (tensor<i32>, tensor<f64>) -> tensor<f64>""",
+        lambda z: _rooted(np.exp(z)),
+    ),
+    "sort": (
+        VECTOR
+        + """%y = lax.sort %v {dimension = 0 : i64, is_stable = true, num_keys = 1 : i64} : (tensor<2xf64>) -> tensor<2xf64>
+        %d, %e = lax.unstack %y {axis = 0 : i64} : (tensor<2xf64>) -> (tensor<f64>, tensor<f64>)
+        %c = lax.square %d : tensor<f64>""",
+        lambda z: np.minimum(z, 1.0) ** 2,
     ),
     "data select": (
         "%w = lax.gt %half, %one : tensor<f64> -> tensor<i1>\n"

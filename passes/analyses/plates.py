@@ -59,8 +59,10 @@ def _mixed(function: prob.FuncOp) -> Iterator[Mixing]:
         if isinstance(site, prob.ObserveOp):
             read = dict(join([read, facts.of(site.value)]))
         for choice, fact in read.items():
+            if choice is site or not isinstance(choice, prob.SampleOp):
+                continue
             for name in _axes(site).keys() & _axes(choice).keys():
-                if choice is not site and not _apart(fact, _axes(site)[name], _axes(choice)[name]):
+                if not _apart(fact, _axes(site)[name], _axes(choice)[name]):
                     yield Mixing(plates[name], site, choice, fact.mixer)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from xdsl.dialects.builtin import SymbolRefAttr
+from xdsl.dialects.func import CallOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from relbo_ir.dialects import dist, estim, lax, prob
@@ -21,6 +23,12 @@ from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float
 from relbo_ir.passes.analyses.laws import own_draw
+from relbo_ir.passes.analyses.smoothness_table import (
+    LIPSCHITZ_OPS,
+    NEEDS_POSITIVE,
+    SMOOTH_OPS,
+    WORDS,
+)
 from relbo_ir.passes.analyses.support import Sign, Signs, law_support, support_moves
 from relbo_ir.passes.analyses.walker import Order, Walker
 
@@ -53,92 +61,6 @@ CONSTANT = Fact(Smoothness.CONSTANT)
 SMOOTH = Fact(Smoothness.SMOOTH)
 LIPSCHITZ = Fact(Smoothness.LIPSCHITZ)
 
-_SMOOTH = {
-    f"lax.{short}"
-    for short in [
-        "neg",
-        "exp",
-        "exp2",
-        "expm1",
-        "sin",
-        "cos",
-        "sinh",
-        "cosh",
-        "tanh",
-        "asinh",
-        "atan",
-        "square",
-        "logistic",
-        "softplus",
-        "erf",
-        "erfc",
-        "add",
-        "sub",
-        "mul",
-        "logaddexp",
-        "copy",
-        "log_ndtr",
-        "bessel_i0e",
-        "bessel_i1e",
-    ]
-} | {
-    "lax.broadcast_in_dim",
-    "lax.reshape",
-    "lax.transpose",
-    "lax.squeeze",
-    "lax.concatenate",
-    "lax.stack",
-    "lax.unstack",
-    "lax.split",
-    "lax.slice",
-    "lax.pad",
-    "lax.rev",
-    "lax.reduce_sum",
-    "lax.reduce_prod",
-    "lax.logsumexp",
-    "lax.cumsum",
-    "lax.cumprod",
-    "lax.cumlogsumexp",
-    "lax.dot_general",
-    "estim.attach",
-    "estim.score",
-}
-_LIPSCHITZ = {
-    f"lax.{short}"
-    for short in ["abs", "max", "min", "clamp", "reduce_max", "reduce_min", "cummax", "cummin"]
-}
-_NEEDS_POSITIVE: dict[str, tuple[int, ...]] = {
-    "lax.log": (0,),
-    "lax.sqrt": (0,),
-    "lax.rsqrt": (0,),
-    "lax.cbrt": (0,),
-    "lax.div": (1,),
-    "lax.pow": (0,),
-    "lax.lgamma": (0,),
-    "lax.digamma": (0,),
-    "lax.xlogy": (1,),
-    "lax.betaln": (0, 1),
-}
-"""Smooth where these operands, if they depend on the draw, are proved positive."""
-
-
-_WORDS = {
-    **{f"lax.{c}": "compared" for c in ("eq", "ne", "lt", "le", "gt", "ge", "is_finite")},
-    **{
-        f"lax.{r}": "rounded"
-        for r in ("floor", "ceil", "round_half_even", "round_half_away", "sign")
-    },
-    "lax.convert": "converted to integers",
-    "lax.sort": "sorted",
-    "lax.argmax": "turned into an index",
-    "lax.argmin": "turned into an index",
-    "lax.stop_gradient": "hidden from the derivative",
-    "lax.bind": "read by an operation without a rule",
-    "lax.scan": "read by a loop",
-    "lax.while": "read by a loop",
-    "lax.cond": "read by a branch",
-}
-
 
 class SmoothnessOf(Walker[Fact]):
     """Facts about every value of an expectation as a function of one draw."""
@@ -159,8 +81,58 @@ class SmoothnessOf(Walker[Fact]):
             self.failures.extend(fact for _ in handed)
 
     def rule(self, op: Operation, facts: list[Fact]) -> list[Fact]:
-        fact = self._rule(op, facts)
-        return [CONSTANT if fact.level is Smoothness.CONSTANT else fact for _ in op.results]
+        match op:
+            case lax.ScanOp():
+                return self._scan(op, facts)
+            case lax.CondOp():
+                return self._cond(op, facts)
+            case CallOp():
+                return self._called(op, op.callee, facts, self._signs(op.operands))
+            case _:
+                fact = self._rule(op, facts)
+                return [CONSTANT if fact.level is Smoothness.CONSTANT else fact for _ in op.results]
+
+    def _signs(self, values: Iterable[SSAValue]) -> list[Sign]:
+        return [self.signs.of(v) for v in values]
+
+    def _called(
+        self,
+        op: Operation,
+        name: SymbolRefAttr,
+        facts: Sequence[Fact],
+        signs: Sequence[Sign],
+        hidden: str = "",
+    ) -> list[Fact]:
+        """What a function returns, from what it is given."""
+        self.signs.enter(op, name, signs)
+        returned = self.call(op, name, facts, hidden)
+        return [_broken(op, "read") for _ in op.results] if returned is None else returned
+
+    def _scan(self, op: lax.ScanOp, facts: list[Fact]) -> list[Fact]:
+        """
+        As smooth as the body at any step: what is carried is what it begins as and what the body
+        makes of it, until that is no worse.
+        """
+        first = op.num_consts.value.data
+        last = first + op.num_carry.value.data
+        signs, known = self.signs.entering(op), list(facts)
+        while True:
+            returned = self._called(op, op.body, known, signs)
+            steps = zip(known[first:last], returned, strict=False)
+            carried = [max(before, after, key=lambda f: f.level) for before, after in steps]
+            if [f.level for f in carried] == [f.level for f in known[first:last]]:
+                return [*carried, *returned[last - first :]]
+            known[first:last] = carried
+
+    def _cond(self, op: lax.CondOp, facts: list[Fact]) -> list[Fact]:
+        """Smooth where the draw does not choose the branch."""
+        index, *given = facts
+        if index.level is not Smoothness.CONSTANT:
+            chosen = _broken(index.op or op, index.why or "used to choose a branch")
+            return [chosen for _ in op.results]
+        signs = self._signs(op.arguments)
+        taken = [self._called(op, name, given, signs) for name in op.branches]
+        return [max(cases, key=lambda f: f.level) for cases in zip(*taken, strict=True)]
 
     def _rule(self, op: Operation, facts: list[Fact]) -> Fact:
         worst = max(facts, key=lambda f: f.level, default=CONSTANT)
@@ -170,13 +142,13 @@ class SmoothnessOf(Walker[Fact]):
             return worst
         if _is_nan_test(op):
             return CONSTANT
-        if op.name in _SMOOTH:
+        if op.name in SMOOTH_OPS:
             return (
                 worst if op.results and _is_float(op.results[0]) else _broken(op, "made discrete")
             )
-        if op.name in _LIPSCHITZ:
+        if op.name in LIPSCHITZ_OPS:
             return LIPSCHITZ
-        if op.name in _NEEDS_POSITIVE:
+        if op.name in NEEDS_POSITIVE:
             return self._where_positive(op, facts, worst)
         match op:
             case prob.SampleOp():
@@ -201,8 +173,14 @@ class SmoothnessOf(Walker[Fact]):
                 return worst
             case lax.ConvertOp() if _is_float(op.result) and _is_float(op.x):
                 return worst
-            case lax.GatherOp() | lax.DynamicSliceOp() | lax.DynamicUpdateSliceOp():
-                return self._indexed(op, facts, worst)
+            case lax.GatherOp() | lax.ScatterBase():
+                return _at_places(op, facts[1:2], worst)
+            case lax.DynamicSliceOp():
+                return _at_places(op, facts[1:], worst)
+            case lax.DynamicUpdateSliceOp():
+                return _at_places(op, facts[2:], worst)
+            case lax.SortOp() if len(op.operands) == 1:
+                return LIPSCHITZ
             case lax.TriangularSolveOp() if facts[0].level is Smoothness.CONSTANT:
                 return worst
             case lax.SelectNOp() if facts[0].level is Smoothness.CONSTANT:
@@ -212,7 +190,7 @@ class SmoothnessOf(Walker[Fact]):
             case lax.CustomJvpOp() | lax.CustomVjpOp():
                 return self._custom(op, facts)
             case _:
-                return _broken(op, _WORDS.get(op.name, "read"))
+                return _broken(op, WORDS.get(op.name, "read"))
 
     def _reads(self, value: SSAValue) -> bool:
         """Whether a value depends on the draw."""
@@ -223,9 +201,8 @@ class SmoothnessOf(Walker[Fact]):
         A function with its author's derivative is as smooth as its body; what the body hides by
         stop_gradient, the author's rule differentiates.
         """
-        returned = self.call(op, op.function, facts, hidden="lax.stop_gradient")
-        if returned is None:
-            return _broken(op, "read")
+        signs = self._signs(op.operands)
+        returned = self._called(op, op.function, facts, signs, hidden="lax.stop_gradient")
         worst = max(returned, key=lambda f: f.level)
         return worst if worst.op is None else Fact(worst.level, op, worst.why)
 
@@ -237,19 +214,11 @@ class SmoothnessOf(Walker[Fact]):
         places: Iterable[int] | None = None,
         at_least: Sign = Sign.POSITIVE,
     ) -> Fact:
-        for k in _NEEDS_POSITIVE[op.name] if places is None else places:
+        for k in NEEDS_POSITIVE[op.name] if places is None else places:
             if facts[k].level is Smoothness.CONSTANT:
                 continue
             if self.signs.of(op.operands[k]) < at_least:
                 return _broken(op, "read at an argument that is not proved positive")
-        return worst
-
-    def _indexed(self, op: Operation, facts: list[Fact], worst: Fact) -> Fact:
-        index_facts = facts[1:2] if isinstance(op, lax.GatherOp) else facts[1:]
-        if isinstance(op, lax.DynamicUpdateSliceOp):
-            index_facts = facts[2:]
-        if any(f.level is not Smoothness.CONSTANT for f in index_facts):
-            return _broken(op, "used as an index")
         return worst
 
     def _draw(self, op: prob.SampleOp, worst: Fact) -> Fact:
@@ -292,6 +261,13 @@ class SmoothnessOf(Walker[Fact]):
         return _broken(
             op, f"scored by a law on {support.value} where it is not proved to stay inside"
         )
+
+
+def _at_places(op: Operation, places: Sequence[Fact], worst: Fact) -> Fact:
+    """Elements that are read or written at places that the draw does not move."""
+    if any(f.level is not Smoothness.CONSTANT for f in places):
+        return _broken(op, "used as an index")
+    return worst
 
 
 def _is_own_draw(op: prob.LogDensityOp) -> bool:

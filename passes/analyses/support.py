@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 
-from xdsl.dialects.builtin import i1
-from xdsl.ir import Block, SSAValue
+from xdsl.dialects.builtin import SymbolRefAttr, i1
+from xdsl.dialects.func import CallOp, FuncOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.traits import SymbolTable
 
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.dist import Support, Transform
@@ -133,7 +135,10 @@ _CONSTRAINT_SIGNS = {
 
 
 class Signs:
-    """Signs of values, computed on demand and kept."""
+    """
+    Signs of values, computed on demand and kept. Those of values inside of a function of the module
+    are as of the call that was entered last.
+    """
 
     def __init__(self) -> None:
         self._known: dict[SSAValue, Sign] = {}
@@ -159,12 +164,68 @@ class Signs:
             stack.pop()
         return self._known[value]
 
+    def enter(self, op: Operation, name: SymbolRefAttr, signs: Sequence[Sign]) -> list[Sign] | None:
+        """The signs of what a function returns for arguments of these; None if there is no such."""
+        function = SymbolTable.lookup_symbol(op, name)
+        if not isinstance(function, FuncOp) or not function.body.blocks:
+            return None
+        block = function.body.block
+        for value in (v for inner in block.ops for v in inner.results):
+            self._known.pop(value, None)
+        self._known.update(zip(block.args, signs, strict=True))
+        end = block.last_op
+        return None if end is None else [self.of(v) for v in end.operands]
+
+    def entering(self, op: lax.ScanOp | lax.WhileOp) -> list[Sign]:
+        """
+        The signs of a body's arguments at every step: what is carried keeps the sign that it begins
+        with where the body keeps it, by induction over the steps.
+        """
+        signs = [self.of(v) for v in op.arguments]
+        if isinstance(op, lax.WhileOp):
+            signs, first = signs[op.cond_consts.value.data :], op.body_consts.value.data
+            last = len(signs)
+        else:
+            first = op.num_consts.value.data
+            last = first + op.num_carry.value.data
+        while True:
+            returned = self.enter(op, op.body, signs) or [Sign.UNKNOWN] * (last - first)
+            kept = [min(a, b) for a, b in zip(signs[first:last], returned, strict=False)]
+            if kept == signs[first:last]:
+                return signs
+            signs[first:last] = kept
+
+    def _called(self, op: Operation) -> list[Sign] | None:
+        """The signs of the results of an op that calls functions; None for any other op."""
+        signs = [self._known.get(v, Sign.UNKNOWN) for v in op.operands]
+        unknown = [Sign.UNKNOWN for _ in op.results]
+        match op:
+            case lax.CustomJvpOp() | lax.CustomVjpOp():
+                return self.enter(op, op.function, signs) or unknown
+            case CallOp():
+                return self.enter(op, op.callee, signs) or unknown
+            case lax.CondOp():
+                taken = [self.enter(op, name, signs[1:]) or unknown for name in op.branches]
+                return [min(cases) for cases in zip(*taken, strict=True)]
+            case lax.WhileOp():
+                return self.entering(op)[op.body_consts.value.data :]
+            case lax.ScanOp():
+                entering = self.entering(op)
+                returned = self.enter(op, op.body, entering) or unknown
+                carry, first = op.num_carry.value.data, op.num_consts.value.data
+                return [*entering[first : first + carry], *returned[carry:]]
+            case _:
+                return None
+
     def _rule(self, value: SSAValue) -> Sign:
         owner = value.owner
         if isinstance(owner, Block):
             return _argument_sign(value, owner)
         if _is_unsigned(value):
             return Sign.NONNEGATIVE
+        called = self._called(owner)
+        if called is not None:
+            return called[owner.results.index(value)]
         signs = [self._known.get(v, Sign.UNKNOWN) for v in owner.operands]
         match owner:
             case prob.SampleOp():

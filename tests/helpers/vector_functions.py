@@ -9,6 +9,13 @@ import jax
 import jax.numpy as jnp
 
 Function = Callable[[Any], Any]
+
+
+def scanned(body: Callable[..., Any], init: Any, *arrays: Any, **options: Any) -> Any:
+    """What a scan over arrays stacks."""
+    return jax.lax.scan(lambda c, xs: body(c, *xs), init, arrays, **options)[1]
+
+
 EXACT: dict[str, Function] = {
     "elementwise": lambda z: jnp.exp(z) * 2.0 + z,
     "broadcast": lambda z: z[:, None] + jnp.zeros((6, 2)),
@@ -33,6 +40,27 @@ EXACT: dict[str, Function] = {
     "jit": lambda z: jax.jit(lambda x: x * 2.0)(z)[1:],
     "padding": lambda z: jnp.pad(z, (2, 1)),
     "split": lambda z: jnp.split(z, 3)[1],
+    "one-hot": lambda z: jax.nn.one_hot((z > 0.5).astype(int), 2) + z[:, None],
+    "scan without a carry": lambda z: scanned(lambda c, x: (c, jnp.exp(x)), 0.0, z),
+    "scan, what was carried": lambda z: scanned(lambda c, x: (c + x, c + x), 0.0, z),
+    "scan backwards": lambda z: scanned(lambda c, x: (c + x, c * 2.0), 0.0, z, reverse=True),
+    "scan, lagged": lambda z: scanned(lambda c, x: (jnp.append(c[1:], x), c[0]), jnp.ones(3), z),
+    "scan, window": lambda z: scanned(
+        lambda c, x: (jnp.append(c[1:], x), c.sum() + x), jnp.ones(2), z
+    ),
+    "scan, rows": lambda z: scanned(
+        lambda c, x: (c + x, c + x), jnp.zeros(2), jnp.stack([z, 2.0 * z], axis=1)
+    ),
+    "scan, last carry": lambda z: jax.lax.scan(lambda c, x: (x, None), 0.0, z)[0],
+    "scan, constants": lambda z: scanned(lambda c, x: (c, x * z[1:3]), 0.0, jnp.ones(4)),
+    "nested scans": lambda z: scanned(
+        lambda c, x: (c, scanned(lambda d, k: (d + x, d + k * x), 0.0, jnp.ones(2))), 0.0, z
+    ),
+    "branches": lambda z: jax.lax.cond(jnp.ones(()) > 0.5, lambda x: x * 2.0, jnp.sin, z),
+    "counted loop": lambda z: jax.lax.fori_loop(0, 3, lambda i, c: c * 2.0 + i, z),
+    "update": lambda z: z[:4].at[2].set(z[5]),
+    "added": lambda z: z.at[2].add(z[3]),
+    "block": lambda z: jax.lax.dynamic_update_slice(z, z[:2], (3,)),
     "maximum of rows": lambda z: jnp.exp(z.reshape(3, 2)).prod(1),
 }
 SUPERSET: dict[str, Function] = {
@@ -47,6 +75,20 @@ SUPERSET: dict[str, Function] = {
     "outer": lambda z: z[:, None] * z[None, :],
     "scatter": lambda z: jnp.zeros(8).at[jnp.array([1, 5, 1, 0, 2, 2])].add(z),
     "scan": lambda z: jax.lax.scan(lambda c, x: (c + x, c * x), 0.0, z)[1],
+    "branch on an element": lambda z: jax.lax.cond(
+        z[0] > 0.5, lambda x: x[1:4], lambda x: x[3:0:-1], z
+    ),
+    "loop until": lambda z: jax.lax.while_loop(
+        lambda c: c[0] < 4.0, lambda c: (2.0 * c[0] + 1.0, c[1] + 1.0), (z[2], z[3])
+    )[1],
+    "block anywhere": lambda z: jax.lax.dynamic_update_slice(z, z[:2], (jnp.argmax(z),)),
+    "scatter rows": lambda z: jnp.zeros((4, 2)).at[jnp.array([3, 0, 1])].set(z.reshape(3, 2)),
+    "factor": lambda z: jnp.linalg.cholesky(
+        jnp.eye(2) * 9.0 + (z[:2, None] * z[None, :2] + z[2:4, None] * z[None, 2:4])
+    ),
+    "solve": lambda z: jax.scipy.linalg.solve_triangular(
+        jnp.eye(2) * 3.0 + jnp.tril(jnp.ones((2, 2))), z.reshape(2, 3), lower=True
+    ),
     "computed index": lambda z: jnp.arange(6.0)[jnp.argmax(z)] + z,
     "dynamic slice": lambda z: jax.lax.dynamic_slice(z, (jnp.argmax(z),), (2,)),
     "fft": lambda z: jnp.fft.fft(z).real,

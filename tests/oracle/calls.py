@@ -26,6 +26,8 @@ def evaluate_call(op: Operation, operands: list[Dual], call: Call) -> list[Dual]
             return _custom_jvp(op, operands, call)
         case lax.ScanOp():
             return _scan(op, operands, call)
+        case lax.WhileOp():
+            return _while(op, operands, call)
         case lax.CondOp():
             branches = [call(b.string_value(), operands[1:]) for b in op.branches]
             which = operands[0].value.astype(np.int64)
@@ -106,6 +108,19 @@ def _scan(op: lax.ScanOp, operands: list[Dual], call: Call) -> list[Dual]:
     if not outputs:
         raise NotImplementedError("the oracle has no semantics for lax.scan of length 0")
     return [*carry, *(_stack(list(column)) for column in zip(*outputs, strict=True))]
+
+
+def _while(op: lax.WhileOp, operands: list[Dual], call: Call) -> list[Dual]:
+    """Each outcome takes steps until its own condition fails."""
+    tests = op.cond_consts.value.data
+    start = tests + op.body_consts.value.data
+    carry = operands[start:]
+    while True:
+        (going,) = call(op.cond.string_value(), [*operands[:tests], *carry])
+        if not np.any(going.value):
+            return carry
+        stepped = call(op.body.string_value(), [*operands[tests:start], *carry])
+        carry = [select(going, [x, y]) for x, y in zip(carry, stepped, strict=True)]
 
 
 def _stack(rows: list[Dual]) -> Dual:

@@ -17,7 +17,9 @@ from relbo_ir.dialects.lax import shape_of, tuple_of
 from .dual import Array, Dual, aligned, chain, element, linear, linear_together
 from .elementwise import evaluate_elementwise
 from .indexing import dynamic_slice, gather, sort
+from .matrices import cholesky, triangular_solve
 from .reductions import argument, contraction, cumulative, reduction
+from .writing import scatter, update_slice
 
 
 def dtype_of(type_: Attribute) -> npt.DTypeLike:
@@ -195,5 +197,13 @@ def evaluate(op: Operation, operands: list[Dual]) -> list[Dual]:
             return [gather(op, xs[0], xs[1])]
         case lax.SortOp():
             return sort(op, xs)
+        case lax.DynamicUpdateSliceOp():
+            return [update_slice(xs[0], xs[1], xs[2:])]
+        case lax.ScatterBase():
+            return [scatter(op, xs[0], xs[1], xs[2])]
+        case lax.CholeskyOp():
+            return [cholesky(xs[0])]
+        case lax.TriangularSolveOp():
+            return [triangular_solve(op, xs[0], xs[1])]
         case _:
             raise NotImplementedError(f"the oracle has no semantics for {op.name}")

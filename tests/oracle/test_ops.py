@@ -135,6 +135,37 @@ CASES: dict[str, tuple[str, str, Callable[[Array], Array]]] = {
         M,
         lambda x: x[[1, 0]],
     ),
+    "scatter_add": (
+        f'%r = lax.scatter_add %x, %i, %x {{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "fill"}} : ({M}, tensor<2x1xi32>, {M}) -> {M}',
+        M,
+        lambda x: x + x[::-1],
+    ),
+    "dynamic_update_slice": (
+        f"""%n = lax.constant "9" : tensor<i32>
+        %o = lax.constant "0" : tensor<i32>
+        %u = lax.slice %x {{start = array<i64: 0, 0>, limit = array<i64: 2, 1>, strides = array<i64: 1, 1>}} : ({M}) -> tensor<2x1xf64>
+        %r = lax.dynamic_update_slice %x, %u, %o, %n : ({M}, tensor<2x1xf64>, tensor<i32>, tensor<i32>) -> {M}""",
+        M,
+        lambda x: np.concatenate([x[:, :2], x[:, :1]], axis=1),
+    ),
+    "cholesky": (
+        f"""%y = lax.dot_general %x, %x {{x_batch = array<i64>, y_batch = array<i64>, x_contract = array<i64: 1>, y_contract = array<i64: 1>}} : ({M}, {M}) -> tensor<2x2xf64>
+        %r = lax.cholesky %y : (tensor<2x2xf64>) -> tensor<2x2xf64>""",
+        "tensor<2x2xf64>",
+        lambda x: np.linalg.cholesky(x @ x.T),
+    ),
+    "triangular_solve": (
+        f"""%y = lax.dot_general %x, %x {{x_batch = array<i64>, y_batch = array<i64>, x_contract = array<i64: 1>, y_contract = array<i64: 1>}} : ({M}, {M}) -> tensor<2x2xf64>
+        %r = lax.triangular_solve %y, %x {{left_side = true, lower = true, transpose_a = true, unit_diagonal = false}} : (tensor<2x2xf64>, {M}) -> {M}""",
+        M,
+        lambda x: np.linalg.solve(np.tril(x @ x.T).T, x),
+    ),
+    "triangular_solve of a unit diagonal": (
+        f"""%y = lax.slice %x {{start = array<i64: 0, 0>, limit = array<i64: 2, 2>, strides = array<i64: 1, 1>}} : ({M}) -> tensor<2x2xf64>
+        %r = lax.triangular_solve %y, %y {{left_side = false, lower = false, transpose_a = false, unit_diagonal = true}} : (tensor<2x2xf64>, tensor<2x2xf64>) -> tensor<2x2xf64>""",
+        "tensor<2x2xf64>",
+        lambda x: x[:, :2] @ np.linalg.inv(np.eye(2) + np.triu(x[:, :2], 1)),
+    ),
     "clamp": (
         f"""%l = lax.constant "-0.5" : tensor<f64>
         %h = lax.constant "0.4" : tensor<f64>
@@ -185,6 +216,19 @@ func.func @branch(%i: tensor<i32>, %x: tensor<f64>) -> tensor<f64> {
   %r = lax.cond %i, [@double, @square](%i, %x) : (tensor<i32>, tensor<i32>, tensor<f64>) -> tensor<f64>
   func.return %r : tensor<f64>
 }
+func.func @small(%x: tensor<f64>) -> tensor<i1> {
+  %k = lax.constant "9.0" : tensor<f64>
+  %r = lax.lt %x, %k : tensor<f64> -> tensor<i1>
+  func.return %r : tensor<i1>
+}
+func.func @twice(%x: tensor<f64>) -> tensor<f64> {
+  %r = lax.add %x, %x : tensor<f64>
+  func.return %r : tensor<f64>
+}
+func.func @until(%x: tensor<f64>) -> tensor<f64> {
+  %r = lax.while cond @small body @twice(%x) {cond_consts = 0 : i64, body_consts = 0 : i64} : (tensor<f64>) -> tensor<f64>
+  func.return %r : tensor<f64>
+}
 func.func @rule(%i: tensor<i32>, %x: tensor<f64>, %t: tensor<f64>) -> (tensor<f64>, tensor<f64>) {
   %r = lax.square %x : tensor<f64>
   %d = lax.mul %r, %t : tensor<f64>
@@ -207,6 +251,10 @@ def test_loops_branches_and_custom_derivatives() -> None:
     index, x = Dual(np.array([0, 1, 7])), Dual(np.array([1.5, 2.5, 3.5]), np.ones((1, 3)))
     chosen = machine.call("branch", [index, x])[0]
     np.testing.assert_allclose(chosen.value, [3.0, 6.25, 12.25])
+    grown = machine.call("until", [x])[0]
+    np.testing.assert_allclose(grown.value, [12.0, 10.0, 14.0])
+    assert grown.tangent is not None
+    np.testing.assert_allclose(grown.tangent[0], [8.0, 4.0, 4.0])
     custom = machine.call("custom", [index, x])[0]
     assert custom.tangent is not None
     np.testing.assert_allclose(custom.tangent[0], x.value**2)

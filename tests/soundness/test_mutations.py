@@ -36,13 +36,13 @@ from relbo_ir.passes import (
     split_addends,
     upstreams,
 )
-from relbo_ir.passes.analyses.dependence import table
+from relbo_ir.passes.analyses.dependence import loops, table
 from relbo_ir.passes.analyses.dependence.facts import Along, Dependence
 from relbo_ir.passes.analyses.dependence.table import NOTHING, Facts
 from relbo_ir.pipelines import resolve, run
 
 SIZE = 6
-UNSUPPORTED = ("sort", "scan", "scatter", "fft", "argmax", "computed index", "dynamic slice")
+UNSUPPORTED = ("sort", "fft", "argmax", "computed index", "dynamic slice", "block anywhere")
 """Functions whose primitives the oracle does not evaluate, or that are not smooth in a coin."""
 STEPS = (
     "relbo-split-addends",
@@ -274,6 +274,8 @@ ABSENT = (
     lax.ClampOp,
     dist.TransformedOp,
     dist.MaskOp,
+    dist.MixtureOp,
+    dist.MixtureSameFamilyOp,
     estim.AttachOp,
 )
 """Ops that no program here has; other tests compare their rules with perturbed inputs."""
@@ -288,7 +290,7 @@ def _independent(op: Operation, facts: list[Facts]) -> list[Facts]:
 
 def _pointwise(op: Operation, facts: list[Facts]) -> list[Facts]:
     """Every element reads its own index, along the first axis of that length, or index 0."""
-    joined: dict[prob.SampleOp, Dependence] = {}
+    joined: dict[table.Source, Dependence] = {}
     for fact in facts:
         joined.update(fact)
     return [{c: _claimed(d, table.shape_of_draw(r)) for c, d in joined.items()} for r in op.results]
@@ -437,6 +439,19 @@ PASS_MUTANTS: dict[str, Mutant] = {
     ),
     "the elements outside of a box move": _wrapped(
         Dependence, "take", lambda f: lambda self, axis, source: f(self, axis, source[::-1])
+    ),
+    "what a scan carries is forgotten": lambda patch: patch.setattr(
+        loops, "_stacked", lambda rows: NOTHING
+    ),
+    "a scan runs the other way": _wrapped(loops, "_steps", lambda f: lambda op: f(op)[::-1]),
+    "what is scanned is carried no further than a step": _wrapped(
+        loops, "row", lambda f: lambda d, place: f(d, 0)
+    ),
+    "the condition of a loop is forgotten": _wrapped(
+        loops, "while_loop", lambda f: lambda op, facts, test, body: f(op, facts, {}, body)
+    ),
+    "a value is read through as if it were the choice": lambda patch: patch.setattr(
+        loops, "compose", lambda through, read: _claimed(read, through.shape)
     ),
     "a reshape is a broadcast of the first element": lambda patch: patch.setattr(
         Dependence, "reshape", lambda self, shape: _claimed(self, tuple(shape))

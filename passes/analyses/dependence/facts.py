@@ -20,7 +20,7 @@ from xdsl.ir import Operation, SSAValue
 Ints = npt.NDArray[np.int64]
 Box = tuple[tuple[int, int], ...]
 
-_NONE_LOW, _NONE_HIGH = np.iinfo(np.int64).max, -1
+NONE_LOW, NONE_HIGH = np.iinfo(np.int64).max, -1
 """The interval without an index: neutral for hulls."""
 
 
@@ -56,8 +56,8 @@ class Along:
         """The smallest interval for all elements."""
         if self.axis is None:
             return self
-        low = self.low.min(initial=_NONE_LOW)
-        return Along.alike(self.size, int(low), int(self.high.max(initial=_NONE_HIGH)))
+        low = self.low.min(initial=NONE_LOW)
+        return Along.alike(self.size, int(low), int(self.high.max(initial=NONE_HIGH)))
 
     @property
     def is_empty(self) -> bool:
@@ -160,6 +160,24 @@ class Dependence:
         along = [a if a.axis is None else replace(a, axis=new[a.axis]) for a in self.along]
         return Dependence(tuple(shape), tuple(box), tuple(along), self.mixer)
 
+    def placed(self, shape: Sequence[int], targets: Sequence[int | None]) -> Dependence:
+        """
+        Axis k becomes axis targets[k] of the shape, or is combined where that is None; of two axes
+        that become the same one, the diagonal. The other axes of the shape are repeated.
+        """
+        box = [(0, n) for n in shape]
+        for (start, stop), target in zip(self.box, targets, strict=True):
+            if target is not None:
+                box[target] = (max(box[target][0], start), min(box[target][1], stop))
+            elif start >= stop:
+                return Dependence(tuple(shape), tuple((0, 0) for _ in shape), self.along)
+
+        def moved(a: Along) -> Along:
+            target = None if a.axis is None else targets[a.axis]
+            return a.hull if target is None else replace(a, axis=target)
+
+        return Dependence(tuple(shape), tuple(box), tuple(map(moved, self.along)), self.mixer)
+
     def broadcast(self, shape: Sequence[int], dimensions: Sequence[int]) -> Dependence:
         """Axis k becomes axis dimensions[k] of the shape; axes of one element are repeated."""
         place = dict(enumerate(dimensions))
@@ -187,8 +205,8 @@ class Dependence:
         def moved(a: Along) -> Along:
             if a.axis != axis:
                 return a
-            low = np.where(source >= 0, a.low[source], _NONE_LOW)
-            high = np.where(source >= 0, a.high[source], _NONE_HIGH)
+            low = np.where(source >= 0, a.low[source], NONE_LOW)
+            high = np.where(source >= 0, a.high[source], NONE_HIGH)
             return Along(a.size, axis, low, high)
 
         shape = (*self.shape[:axis], len(source), *self.shape[axis + 1 :])
@@ -313,12 +331,12 @@ def _regrouped(
         candidate = Along(a.size, k, low.min(axis=others), high.max(axis=others))
         if targets[p] == sizes[position] and prod(targets) == targets[p]:
             return replace(candidate, index=a.index)
-        if best is None or _width(candidate) < _width(best):
+        if best is None or width(candidate) < width(best):
             best = candidate
     return a.hull if best is None else best
 
 
-def _width(a: Along) -> float:
+def width(a: Along) -> float:
     """The mean length of the intervals."""
     return float(np.mean(np.maximum(a.high - a.low + 1, 0)))
 
@@ -327,8 +345,8 @@ def _on_axis(a: Along, axis: int, box: Box, n: int) -> Along:
     """The same intervals as arrays along an axis, empty outside the box."""
     inside = np.zeros(n, bool)
     inside[slice(*box[axis])] = True
-    low = np.where(inside, a.low, _NONE_LOW)
-    return Along(a.size, axis, low, np.where(inside, a.high, _NONE_HIGH), a.index)
+    low = np.where(inside, a.low, NONE_LOW)
+    return Along(a.size, axis, low, np.where(inside, a.high, NONE_HIGH), a.index)
 
 
 def _joined(a: Along, b: Along, mine: Box, theirs: Box, shape: tuple[int, ...]) -> Along:

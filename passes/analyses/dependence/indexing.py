@@ -19,9 +19,9 @@ def _dynamic_slice(op: lax.DynamicSliceOp, facts: list[Facts]) -> list[Facts]:
         for axis, (n, start) in enumerate(zip(shape, op.starts, strict=True)):
             if n == whole[axis]:
                 continue
-            first = _constant(start)
+            first = constant_numbers(start)
             if first is None:
-                d = _anywhere(d, axis, n)
+                d = anywhere(d, axis, n)
             else:
                 begin = min(max(int(first), 0), whole[axis] - n)
                 d = d.take(axis, span(begin, begin + n))
@@ -31,64 +31,85 @@ def _dynamic_slice(op: lax.DynamicSliceOp, facts: list[Facts]) -> list[Facts]:
     return [join([each(facts[0], move), starts])]
 
 
-def _anywhere(d: Dependence, axis: int, count: int) -> Dependence:
+def anywhere(d: Dependence, axis: int, count: int) -> Dependence:
     """`count` elements along an axis from places that are not known."""
     hull = d.drop_axes([axis])
     shape = (*d.shape[:axis], count, *d.shape[axis + 1 :])
     return hull.broadcast(shape, [k for k in range(len(shape)) if k != axis])
 
 
-def _constant(value: SSAValue) -> Ints | None:
+def constant_numbers(value: SSAValue) -> Ints | None:
+    """The integers that a value is known to be."""
     owner = value.owner
     if not isinstance(owner, lax.ConstantOp):
         return None
-    numbers = np.asarray(owner.value.values, np.int64)
-    shape = shape_of(value)
-    return (
-        np.broadcast_to(numbers, shape) if owner.value.splat is not None else numbers.reshape(shape)
-    )
+    shape, numbers = shape_of(value), np.asarray(owner.value.values, np.int64)
+    return np.full(shape, numbers[0]) if owner.value.splat is not None else numbers.reshape(shape)
 
 
 @rule(lax.GatherOp)
 def _gather(op: lax.GatherOp, facts: list[Facts]) -> list[Facts]:
-    """Rows along one axis; what is gathered in another way is read everywhere."""
-    axis = _rows_axis(op)
-    if axis is None:
-        return everywhere(op, facts)
-    shape, offsets = shape_of(op.result), tuple_of(op.offset_dims)
-    rows = [k for k in range(len(shape)) if k not in offsets]
-    picked = _constant(op.indices)
+    """Windows of x at rows of indices; an axis of x is read whole where a row says where to begin."""
+    shape = shape_of(op.result)
+    rows = [k for k in range(len(shape)) if k not in tuple_of(op.offset_dims)]
+    sides = _GatherAxes(op, rows)
 
     def move(d: Dependence) -> Dependence:
-        if len(rows) != 1:
-            return d.drop_axes([axis]).broadcast(shape, offsets)
-        if picked is not None:
-            flat = picked.reshape(-1)
-            inside = (flat >= 0) & (flat < d.shape[axis])
-            clipped = np.clip(flat, 0, d.shape[axis] - 1)
-            source = clipped if op.mode.data == "clip" else np.where(inside, flat, -1)
-            moved = d.take(axis, source)
-        else:
-            moved = d.indexed(axis, op.indices, shape[rows[0]])
-        order = [k for k in range(len(shape)) if k != axis]
-        places = dict(zip(order, offsets, strict=True)) | {axis: rows[0]}
-        return moved.transpose([k for k, _ in sorted(places.items(), key=lambda p: p[1])])
+        targets: list[int | None] = []
+        for axis in range(len(d.shape)):
+            d, target = sides.read(d, axis, fixed=not facts[1])
+            targets.append(target)
+        return d.placed(shape, targets)
 
     def index(d: Dependence) -> Dependence:
-        return d.drop_axes([len(d.shape) - 1]).broadcast(shape, rows)
+        return d.placed(shape, [*rows, None])
 
-    def anywhere(d: Dependence) -> Dependence:
-        return d.drop_axes([axis]).broadcast(shape, offsets)
-
-    read = anywhere if facts[1] else move
-    return [join([each(facts[0], read), each(facts[1], index)])]
+    return [join([each(facts[0], move), each(facts[1], index)])]
 
 
-def _rows_axis(op: lax.GatherOp) -> int | None:
-    """The axis along which whole rows are taken, one for each index."""
-    start, collapsed = tuple_of(op.start_index_map), tuple_of(op.collapsed_slice_dims)
-    if len(start) != 1 or start != collapsed or tuple_of(op.operand_batching_dims):
-        return None
-    sizes, whole = tuple_of(op.slice_sizes), shape_of(op.x)
-    rest = all(n == m for k, (n, m) in enumerate(zip(sizes, whole, strict=True)) if k != start[0])
-    return start[0] if rest else None
+class _GatherAxes:
+    """How each axis of what is gathered from goes into the result."""
+
+    def __init__(self, op: lax.GatherOp, rows: list[int]):
+        self.op, self.rows = op, rows
+        self.picked, self.fills = constant_numbers(op.indices), op.mode.data == "fill"
+        self.sizes, self.started = tuple_of(op.slice_sizes), tuple_of(op.start_index_map)
+        self.batched = dict(
+            zip(
+                tuple_of(op.operand_batching_dims),
+                tuple_of(op.start_indices_batching_dims),
+                strict=True,
+            )
+        )
+        dropped = {*tuple_of(op.collapsed_slice_dims), *self.batched}
+        window = [k for k in range(len(self.sizes)) if k not in dropped]
+        self.offsets = dict(zip(window, tuple_of(op.offset_dims), strict=True))
+
+    def read(self, d: Dependence, axis: int, fixed: bool) -> tuple[Dependence, int | None]:
+        """The fact with this axis as the result has it, and the result's axis that it becomes."""
+        size, target = self.sizes[axis], self.offsets.get(axis)
+        if axis in self.batched:
+            return d, self.rows[self.batched[axis]]
+        if size == d.shape[axis]:
+            return d, target
+        if axis not in self.started:
+            return d.take(axis, span(0, size)), target
+        n, number = d.shape[axis], self.started.index(axis)
+        if self.picked is not None:
+            starts = self.picked[..., number].ravel()
+            if starts.size and np.all(starts == starts[0]):
+                return d.take(axis, self._window(int(starts[0]), size, n)), target
+            if len(self.rows) == 1 and target is None:
+                inside = (starts >= 0) & (starts < n)
+                filled = np.where(inside, starts, -1) if self.fills else np.clip(starts, 0, n - 1)
+                return d.take(axis, filled), self.rows[0]
+        elif fixed and len(self.started) == len(self.rows) == 1 and target is None:
+            return d.indexed(axis, self.op.indices, shape_of(self.op.indices)[0]), self.rows[0]
+        return anywhere(d, axis, size), target
+
+    def _window(self, start: int, size: int, n: int) -> Ints:
+        """The places of a window of n places, −1 where it is filled; moved inside if clipped."""
+        if self.fills and not 0 <= start <= n - size:
+            return np.full(size, -1)
+        begin = min(max(start, 0), n - size)
+        return span(begin, begin + size)

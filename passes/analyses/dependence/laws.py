@@ -23,7 +23,7 @@ def _family(op: dist.FamilyOp, facts: list[Facts]) -> list[Facts]:
     def at_draw(events: int) -> Move:
         def move(d: Dependence) -> Dependence:
             own = d.drop_axes(range(len(d.shape) - events, len(d.shape)))
-            return own.broadcast(shape, range(batch - len(own.shape), batch))
+            return _at_batch(own, shape, batch)
 
         return move
 
@@ -49,3 +49,25 @@ def _mask(op: dist.MaskOp, facts: list[Facts]) -> list[Facts]:
     shape, batch = law.value.get_shape(), len(law.batch_shape)
     base, mask = facts
     return [join([base, each(mask, lambda d: d.broadcast(shape, range(batch)))])]
+
+
+@rule(dist.MixtureOp)
+def _mixture(op: dist.MixtureOp, facts: list[Facts]) -> list[Facts]:
+    """Weights and components, each at its own batch element."""
+    shape, batch = op.result.type.value.get_shape(), len(op.result.type.batch_shape)
+    weights = each(facts[0], lambda d: _at_batch(d.drop_axes([len(d.shape) - 1]), shape, batch))
+    return [join([weights, *(each(f, lambda d: trailing(d, shape)) for f in facts[1:])])]
+
+
+@rule(dist.MixtureSameFamilyOp)
+def _mixture_same_family(op: dist.MixtureSameFamilyOp, facts: list[Facts]) -> list[Facts]:
+    """As a mixture of the laws along the last batch axis."""
+    shape, batch = op.result.type.value.get_shape(), len(op.result.type.batch_shape)
+    weights = each(facts[0], lambda d: _at_batch(d.drop_axes([len(d.shape) - 1]), shape, batch))
+    last = len(dist.law_of(op.component).batch_shape) - 1
+    return [join([weights, each(facts[1], lambda d: trailing(d.drop_axes([last]), shape))])]
+
+
+def _at_batch(d: Dependence, shape: tuple[int, ...], batch: int) -> Dependence:
+    """A value of batch shape, or of one that broadcasts to it, at every element of a draw."""
+    return d.broadcast(shape, range(batch - len(d.shape), batch))

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.prob import LawType
 from relbo_ir.passes.analyses.dependence.facts import Dependence
 
-Facts = Mapping[prob.SampleOp, Dependence]
-"""By choice; a choice that is absent is not read at all."""
+Source = prob.SampleOp | BlockArgument
+"""A choice, or an argument of a function, whose elements count as drawn each by itself."""
+
+Facts = Mapping[Source, Dependence]
+"""By source; one that is absent is not read at all."""
 
 OpT = TypeVar("OpT", bound=Operation)
 Move = Callable[[Dependence], Dependence]
+MayMove = Callable[[Dependence], Dependence | None]
 RuleOf = Callable[[OpT, list[Facts]], list[Facts]]
 NOTHING: Facts = {}
 RULES: dict[type[Operation], RuleOf[Operation]] = {}
@@ -24,7 +28,7 @@ RULES: dict[type[Operation], RuleOf[Operation]] = {}
 
 def join(facts: Iterable[Facts]) -> Facts:
     """What is read by a value that is computed element by element from several."""
-    result: dict[prob.SampleOp, Dependence] = {}
+    result: dict[Source, Dependence] = {}
     for fact in facts:
         for choice, dependence in fact.items():
             known = result.get(choice)
@@ -44,9 +48,10 @@ def shape_of_draw(value: SSAValue) -> tuple[int, ...]:
     return value.type.value.get_shape() if isinstance(value.type, LawType) else shape_of(value)
 
 
-def each(fact: Facts, move: Move) -> Facts:
+def each(fact: Facts, move: MayMove) -> Facts:
+    """The facts moved, without those that say that nothing is read."""
     moved = ((choice, move(dependence)) for choice, dependence in fact.items())
-    return {choice: d for choice, d in moved if not d.is_empty} or NOTHING
+    return {choice: d for choice, d in moved if d is not None and not d.is_empty} or NOTHING
 
 
 def rule(*classes: type[OpT]) -> Callable[[RuleOf[OpT]], RuleOf[OpT]]:
