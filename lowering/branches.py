@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend import core
+from jax.extend import core, source_info_util
 
 from relbo_ir.dialects.errors import ModelError
 from relbo_ir.lowering import sites
@@ -30,7 +30,9 @@ def merge_branches(equation: Any, branches: Sequence[core.ClosedJaxpr]) -> core.
     def run(index: Any, *operands: Any) -> list[Any]:
         return _Merge(branches, index, operands).run()
 
-    return jax.make_jaxpr(run)(*structs)
+    # What is written for the branch stands at the branch's line.
+    with source_info_util.user_context(equation.source_info.traceback):
+        return jax.make_jaxpr(run)(*structs)
 
 
 @dataclass

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import ShapedArray
-from jax.extend import core
+from jax.extend import core, source_info_util
 from jax.extend.core import Primitive
 
 from relbo_ir.dialects.errors import UnsupportedError
@@ -60,7 +60,9 @@ def split_scan(equation: Any, body: core.ClosedJaxpr) -> core.ClosedJaxpr:
         loop = _Loop(body, consts, carry, params["length"], params["reverse"])
         return loop.run(operands)
 
-    return jax.make_jaxpr(run)(*structs)
+    # What is written for the loop stands at the loop's line.
+    with source_info_util.user_context(equation.source_info.traceback):
+        return jax.make_jaxpr(run)(*structs)
 
 
 class _Loop:

@@ -14,7 +14,7 @@ from xdsl.rewriter import InsertPoint
 from relbo_ir.dialects import dist, estim, prob
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import is_tensor
-from relbo_ir.passes.analyses.laws import own_draw
+from relbo_ir.passes.analyses.laws import own_draw, sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.analyses.support import support_moves
 from relbo_ir.passes.expressions import Writer
@@ -107,7 +107,7 @@ class DropZeroScorePass(ModulePass):
             return None
         if self.sites and not matches(draw, self.sites):
             return None
-        random = reached_from([draw.value])
+        random = reached_from(sources(draw))
         if any(factor in random for factor in factors):
             return None
         w = Writer(InsertPoint.after(op))

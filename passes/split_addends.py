@@ -17,6 +17,7 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of, tuple_of
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float, with_shape
+from relbo_ir.passes.analyses.laws import sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.treatment import choices, expectations
@@ -94,11 +95,11 @@ class _Splitter:
         self.writer = Writer(InsertPoint.before(expectation.terminator))
         drawn = choices(expectation)
         self._choices = drawn
-        self.scored = reached_from(c.value for c in drawn if _may_be_scored(c))
+        self.scored = reached_from(v for c in drawn if _may_be_scored(c) for v in sources(c))
 
     @cached_property
     def _random(self) -> set[SSAValue]:
-        return reached_from(c.value for c in self._choices)
+        return reached_from(v for c in self._choices for v in sources(c))
 
     def pieces(self, value: SSAValue) -> list[SSAValue]:
         """Values the sum of all whose elements is that of the given one's elements."""

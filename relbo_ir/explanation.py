@@ -14,7 +14,7 @@ from relbo_ir.dialects.prob import How
 from relbo_ir.formulas import Formulas
 from relbo_ir.notation import Plain
 from relbo_ir.notebook import Text
-from relbo_ir.passes.analyses.laws import own_draw
+from relbo_ir.passes.analyses.laws import own_draw, sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.pathwise import Facts, pathwise_obstacle
 from relbo_ir.passes.treatment import choices
@@ -66,7 +66,7 @@ def _explain_expectation(function: prob.FuncOp, expectation: prob.ExpectationOp)
     facts = Facts(expectation)
     for choice in choices(expectation):
         yield from _explain_choice(choice, facts)
-    moved = reached_from(choice.value for choice in choices(expectation))
+    moved = reached_from(v for choice in choices(expectation) for v in sources(choice))
     for op in expectation.body.block.ops:
         if isinstance(op, prob.DeterministicOp) and op.point is not None:
             yield from _explain_point(op, op.value in moved)

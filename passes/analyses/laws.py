@@ -23,3 +23,22 @@ def own_draw(density: prob.LogDensityOp) -> prob.SampleOp | None:
     """The choice whose draw a density scores by the very law that it is drawn from."""
     draw = density.value.owner
     return draw if isinstance(draw, prob.SampleOp) and draw.law is density.law else None
+
+
+def choice_of_draw(draw: prob.DrawOp) -> prob.SampleOp | None:
+    """The choice that a loop draws step by step, if the loop's result is one's draws."""
+    loop = draw.parent_op()
+    if not isinstance(loop, prob.ScanOp):
+        return None
+    for inner, result in zip(loop.inner_draws, loop.draws, strict=True):
+        if inner is draw:
+            users = (use.operation for use in result.uses)
+            return next(
+                (u for u in users if isinstance(u, prob.SampleOp) and u.drawn is result), None
+            )
+    return None
+
+
+def sources(choice: prob.SampleOp) -> list[SSAValue]:
+    """The values that a choice's draw enters the program by: its own, and that of its loop."""
+    return [choice.value, *([] if choice.drawn is None else [choice.drawn])]

@@ -22,7 +22,7 @@ from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float
-from relbo_ir.passes.analyses.laws import own_draw
+from relbo_ir.passes.analyses.laws import choice_of_draw, own_draw, sources
 from relbo_ir.passes.analyses.smoothness_table import (
     LIPSCHITZ_OPS,
     NEEDS_POSITIVE,
@@ -69,7 +69,11 @@ class SmoothnessOf(Walker[Fact]):
         super().__init__(order, CONSTANT)
         self.signs = signs
         self.failures: list[Fact] = []
-        self.record(draw.value, SMOOTH)
+        self._draw_of = draw
+        for value in sources(draw) if isinstance(draw, prob.SampleOp) else [draw.value]:
+            self.record(value, SMOOTH)
+        if isinstance(draw, prob.SampleOp) and draw.drawn is not None:
+            self.queue(draw.drawn.owner)
         self.walk()
 
     def record(self, value: SSAValue, fact: Fact) -> None:
@@ -77,8 +81,9 @@ class SmoothnessOf(Walker[Fact]):
         super().record(value, fact)
         ends = (prob.YieldOp, prob.YieldValueOp)
         if fact.level is Smoothness.DISCONTINUOUS:
-            handed = (use for use in value.uses if isinstance(use.operation, ends))
-            self.failures.extend(fact for _ in handed)
+            handed = (use.operation for use in value.uses if isinstance(use.operation, ends))
+            outside = [op for op in handed if not isinstance(op.parent_op(), prob.ScanOp)]
+            self.failures.extend(fact for _ in outside)
 
     def rule(self, op: Operation, facts: list[Fact]) -> list[Fact]:
         match op:
@@ -86,6 +91,8 @@ class SmoothnessOf(Walker[Fact]):
                 return self._scan(op, facts)
             case lax.CondOp():
                 return self._cond(op, facts)
+            case prob.ScanOp():
+                return self._steps(op, facts)
             case CallOp():
                 return self._called(op, op.callee, facts, self._signs(op.operands))
             case _:
@@ -124,6 +131,27 @@ class SmoothnessOf(Walker[Fact]):
                 return [*carried, *returned[last - first :]]
             known[first:last] = carried
 
+    def _steps(self, op: prob.ScanOp, facts: list[Fact]) -> list[Fact]:
+        """Draws of a loop, any step of which may read any other one."""
+        count, known = len(op.carried), list(facts)
+        while True:
+            returned = self.through(op.body.block, known)
+            if returned is None:
+                return [_broken(op, "read") for _ in op.results]
+            pairs = zip(known[:count], returned[:count], strict=True)
+            carried = [max(before, after, key=lambda f: f.level) for before, after in pairs]
+            if [f.level for f in carried] == [f.level for f in known[:count]]:
+                return returned[count:]
+            known[:count] = carried
+
+    def _step(self, op: prob.DrawOp, worst: Fact) -> Fact:
+        """One step's draw: of the choice itself, or of one whose law reads it."""
+        choice = choice_of_draw(op)
+        if choice is None:
+            return _broken(op, "read by a loop")
+        moved = self._draw(choice, worst)
+        return max(moved, SMOOTH, key=lambda f: f.level) if choice is self._draw_of else moved
+
     def _cond(self, op: lax.CondOp, facts: list[Fact]) -> list[Fact]:
         """Smooth where the draw does not choose the branch."""
         index, *given = facts
@@ -137,7 +165,7 @@ class SmoothnessOf(Walker[Fact]):
     def _rule(self, op: Operation, facts: list[Fact]) -> Fact:
         worst = max(facts, key=lambda f: f.level, default=CONSTANT)
         if worst.level is Smoothness.DISCONTINUOUS:
-            if isinstance(op, prob.SampleOp):
+            if isinstance(op, (prob.SampleOp, prob.DrawOp)):
                 self.failures.append(worst)
             return worst
         if _is_nan_test(op):
@@ -153,6 +181,8 @@ class SmoothnessOf(Walker[Fact]):
         match op:
             case prob.SampleOp():
                 return self._draw(op, worst)
+            case prob.DrawOp():
+                return self._step(op, worst)
             case prob.LogDensityOp():
                 return self._density(op, worst)
             case dist.FamilyOp() | dist.IndependentOp() | dist.ExpandOp() | dist.TransformedOp():

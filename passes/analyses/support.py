@@ -154,7 +154,7 @@ class Signs:
             owner = top.owner
             waiting = (
                 []
-                if isinstance(owner, (Block, prob.SampleOp))
+                if isinstance(owner, (Block, prob.SampleOp, prob.DrawOp, prob.ScanOp))
                 else [v for v in owner.operands if v not in self._known]
             )
             if waiting:
@@ -228,11 +228,10 @@ class Signs:
             return called[owner.results.index(value)]
         signs = [self._known.get(v, Sign.UNKNOWN) for v in owner.operands]
         match owner:
-            case prob.SampleOp():
-                support = law_support(owner.law)
-                return (
-                    Sign.UNKNOWN if support is None else _SUPPORT_SIGNS.get(support, Sign.UNKNOWN)
-                )
+            case prob.SampleOp() | prob.DrawOp():
+                return _draw_sign(owner.law)
+            case prob.ScanOp():
+                return _draw_sign(owner.inner_draws[owner.results.index(value)].law)
             case lax.ConstantOp():
                 numbers = owner.value.values
                 if all(n > 0 for n in numbers):
@@ -260,6 +259,11 @@ class Signs:
             kept = signs[1:] if owner.name == "lax.select_n" else signs[:1]
             return min(kept)
         return min(signs) if owner.name in _SIGN_KEPT and signs else Sign.UNKNOWN
+
+
+def _draw_sign(law: SSAValue) -> Sign:
+    support = law_support(law)
+    return Sign.UNKNOWN if support is None else _SUPPORT_SIGNS.get(support, Sign.UNKNOWN)
 
 
 def _is_unsigned(value: SSAValue) -> bool:

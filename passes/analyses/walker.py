@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from xdsl.dialects.builtin import SymbolRefAttr
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.traits import SymbolTable
+from xdsl.traits import IsTerminator, SymbolTable
+
+from relbo_ir.dialects import prob
 
 FactT = TypeVar("FactT")
 
@@ -72,10 +74,14 @@ class Walker(ABC, Generic[FactT]):
             return
         self._facts[value] = fact
         for use in value.uses:
-            place = self._order.place(use.operation)
-            if place is not None and place not in self._queued:
-                self._queued.add(place)
-                heapq.heappush(self._waiting, place)
+            self.queue(use.operation)
+
+    def queue(self, owner: Operation | Block) -> None:
+        """Queues an op of the block, or the one that it is nested in, if it was not yet."""
+        place = self._order.place(owner) if isinstance(owner, Operation) else None
+        if place is not None and place not in self._queued:
+            self._queued.add(place)
+            heapq.heappush(self._waiting, place)
 
     def walk(self) -> None:
         """Visits every op that a recorded value reaches."""
@@ -91,7 +97,8 @@ class Walker(ABC, Generic[FactT]):
 
     def _touched(self, op: Operation) -> bool:
         nested = (v for inner in op.walk() for v in inner.operands) if op.regions else op.operands
-        return any(v in self._facts for v in nested)
+        drawn = op.results if isinstance(op, prob.ScanOp) else ()
+        return any(v in self._facts for v in (*nested, *drawn))
 
     def call(
         self, op: Operation, name: SymbolRefAttr, facts: Sequence[FactT], hidden: str = ""
@@ -103,14 +110,17 @@ class Walker(ABC, Generic[FactT]):
         function = SymbolTable.lookup_symbol(op, name)
         if not isinstance(function, FuncOp) or not function.body.blocks:
             return None
-        block = function.body.block
+        return self.through(function.body.block, facts, hidden)
+
+    def through(self, block: Block, facts: Sequence[FactT], hidden: str = "") -> list[FactT] | None:
+        """The facts of what a block hands out at its end, from those of its arguments."""
         for value in (*block.args, *(v for inner in block.ops for v in inner.results)):
             self._facts.pop(value, None)
         for argument, fact in zip(block.args, facts, strict=True):
             if fact is not self._nothing:
                 self._facts[argument] = fact
         for inner in block.ops:
-            if isinstance(inner, ReturnOp):
+            if inner.has_trait(IsTerminator):
                 return [self._known(v) for v in inner.operands]
             if inner.name == hidden:
                 self.record(inner.results[0], self._known(inner.operands[0]))

@@ -36,7 +36,8 @@ from relbo_ir.passes.analyses.dependence.table import (
     everywhere,
     join,
 )
-from relbo_ir.passes.analyses.laws import joint_rank
+from relbo_ir.passes.analyses.laws import choice_of_draw, joint_rank
+from relbo_ir.passes.analyses.laws import sources as sources_of
 from relbo_ir.passes.analyses.walker import Order, Walker
 
 
@@ -51,8 +52,10 @@ class DependenceOf(Walker[Facts]):
         self._sources = set(sources)
         self._bodies: dict[FuncOp, list[loops.Relations]] = {}
         for source in self._sources:
-            drawn = source.value if isinstance(source, prob.SampleOp) else source
-            self.record(drawn, self._own(source))
+            for value in sources_of(source) if isinstance(source, prob.SampleOp) else [source]:
+                self.record(value, self._own(source))
+            if isinstance(source, prob.SampleOp) and source.drawn is not None:
+                self.queue(source.drawn.owner)
         self.walk()
 
     @staticmethod
@@ -66,7 +69,12 @@ class DependenceOf(Walker[Facts]):
         match op:
             case prob.SampleOp():
                 own = self._own(op) if op in self._sources else NOTHING
-                return [join([facts[0], own])]
+                return [join([*facts, own])]
+            case prob.DrawOp():
+                own = self._own(op.value) if op.value in self._sources else NOTHING
+                return [join([*facts, own])]
+            case prob.ScanOp():
+                return [_mixed_by(f, op, facts) for f in self._draws(op, facts)]
             case lax.CustomJvpOp() | lax.CustomVjpOp():
                 return self._called(op, op.function, facts)
             case CallOp():
@@ -96,12 +104,46 @@ class DependenceOf(Walker[Facts]):
                 return [join(cases) for cases in zip(chosen, *taken, strict=True)]
             case lax.ScanOp():
                 body = self._body(op, op.body)
-                return everywhere(op, facts) if body is None else loops.scan(op, facts, body)
+                counts = op.num_consts.value.data, op.num_carry.value.data
+                loop = loops.Loop(op.length.value.data, bool(op.reverse), *counts)
+                known = None if body is None else loops.scan(loop, facts, body)
+                return everywhere(op, facts) if known is None else known
             case lax.WhileOp():
                 test, body = self._body(op, op.cond), self._body(op, op.body)
                 if test is None or body is None:
                     return everywhere(op, facts)
                 return loops.while_loop(op, facts, test[0], body)
+
+    def _draws(self, op: prob.ScanOp, facts: list[Facts]) -> Sequence[Facts]:
+        """
+        A step's draw reads what its law reads and is itself read by later steps: of its own step it
+        counts as a row of the choice.
+        """
+        block = op.body.block
+        inside = {v for inner in op.body.walk() for v in inner.results} | set(block.args)
+        read = dict.fromkeys(v for inner in op.body.walk() for v in inner.operands)
+        captured = [v for v in read if v not in inside]
+        draws = [inner.value for inner in op.inner_draws]
+        arguments = [*captured, *block.args, *draws]
+        inner = DependenceOf(block, arguments)
+        numbers: dict[Source, int] = {a: k for k, a in enumerate(arguments)}
+        body = [
+            {numbers[a]: d for a, d in _known_outside(inner.of(v)).items() if a in numbers}
+            for v in op.terminator.values
+        ]
+        own = [
+            self._own(choice) if choice in self._sources else NOTHING
+            for choice in map(choice_of_draw, op.inner_draws)
+            if choice is not None
+        ]
+        if len(own) < len(draws):
+            return everywhere(op, facts)
+        loop = loops.Loop(op.steps, bool(op.reverse), len(captured), len(op.carried))
+        known = [self._known(v) for v in captured]
+        results = loops.scan(loop, [*known, *facts, *own], body)
+        if results is None:
+            return everywhere(op, [*known, *facts, *own])
+        return results[len(op.carried) :]
 
     def _body(self, op: Operation, name: SymbolRefAttr) -> list[loops.Relations] | None:
         """How the results of a function read its arguments; None where there is no such one."""
@@ -128,7 +170,7 @@ def _known_outside(facts: Facts) -> Facts:
     def move(a: Along) -> Along:
         owner = None if a.index is None else a.index.owner
         block = owner.parent if isinstance(owner, Operation) else owner
-        inside = block is not None and isinstance(block.parent_op(), FuncOp)
+        inside = block is not None and isinstance(block.parent_op(), (FuncOp, prob.ScanOp))
         return replace(a, index=None) if inside else a
 
     return each(facts, lambda d: replace(d, along=tuple(map(move, d.along))))

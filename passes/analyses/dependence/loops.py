@@ -10,6 +10,7 @@ is not carried is composed for all steps at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import shape_of
@@ -27,15 +28,31 @@ _MOST_ROUNDS = 32
 """Until what is carried reads no more than before; a loop that needs more reads everything."""
 
 
-def scan(op: lax.ScanOp, facts: list[Facts], body: Sequence[Relations]) -> list[Facts]:
+@dataclass(frozen=True)
+class Loop:
+    """A loop's length and direction, and how many constants and carried values its body takes."""
+
+    length: int
+    reverse: bool
+    consts: int
+    carried: int
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The steps, in the order in which they are taken."""
+        return range(self.length)[::-1] if self.reverse else range(self.length)
+
+
+def scan(loop: Loop, facts: list[Facts], body: Sequence[Relations]) -> list[Facts] | None:
     """
-    y[t] reads x[t], the constants, and by what is carried into step t all that entered before. For
-    a loop of very many steps, what is carried into a step counts as that which any step hands on.
+    What is carried at last and what every step hands out: y[t] reads x[t], the constants, and by
+    what is carried into step t all that entered before. For a loop of very many steps, what is
+    carried into a step counts as that which any step hands on; None where that is not found.
     """
-    length, first = op.length.value.data, op.num_consts.value.data
-    last = first + op.num_carry.value.data
+    length, first = loop.length, loop.consts
+    last = first + loop.carried
     if length == 0:
-        return [*facts[first:last], *(NOTHING for _ in op.values[last - first :])]
+        return [*facts[first:last], *(NOTHING for _ in body[last - first :])]
     given = {k: f for k, f in enumerate(facts) if f}
     consts = {k: f for k, f in given.items() if k < first}
     carried = {k: given.get(k, NOTHING) for k in range(first, last)}
@@ -52,12 +69,12 @@ def scan(op: lax.ScanOp, facts: list[Facts], body: Sequence[Relations]) -> list[
         xs = {k: each(f, lambda d: d.drop_axes([0])) for k, f in scanned.items()}
         closed = closure(carried, lambda known: step(known, xs))
         if closed is None:
-            return everywhere(op, facts)
+            return None
         carried, rows = closed, [closed] * length
     else:
         rows = [carried] * length
         fed = {k for r in hands_on.values() for k in r}
-        for t in _steps(op):
+        for t in loop.steps:
             rows[t] = carried
             xs = {k: each(f, lambda d, t=t: row(d, t)) for k, f in scanned.items() if k in fed}
             carried = step(carried, xs)
@@ -117,11 +134,6 @@ def closure(
             return known
         known = grown
     return None
-
-
-def _steps(op: lax.ScanOp) -> Sequence[int]:
-    steps = range(op.length.value.data)
-    return steps[::-1] if op.reverse.value.data else steps
 
 
 def _same(some: Facts, others: Facts) -> bool:
