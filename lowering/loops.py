@@ -279,7 +279,11 @@ class _Loop:
         needs = [self._needed_to_draw([choice]) for choice in undrawn]
         needed = min(needs, key=lambda variables: sum(c.outvars[0] in variables for c in undrawn))
         group = [c for c in undrawn if c.outvars[0] in needed]
-        equations = [e for e in self.todo if any(v in needed for v in e.outvars)]
+        equations = [
+            _draw_alone(e) if e.primitive is sites.SAMPLE else e
+            for e in self.todo
+            if any(v in needed for v in e.outvars)
+        ]
         carried = [var for var in self._open() if var in needed]
         outs = [*(self.carried[v] for v in carried), *(c.outvars[0] for c in group)]
         made = {*carried, *(v for e in equations for v in e.outvars)}
@@ -317,6 +321,20 @@ class _Loop:
                 needed.update(v for v in read if _is_var(v) and v not in self.known)
             needed |= {out for v, out in self._open().items() if v in needed and _is_var(out)}
         return needed
+
+
+def _draw_alone(choice: Any) -> Any:
+    """The equation of a choice without what does not decide its draw: a prior, a scale."""
+    law, read = drawn_from(choice.params, choice.invars)
+    params = {
+        **choice.params,
+        "prior": law,
+        "prior_count": len(read),
+        "guide": None,
+        "scaled": False,
+        "drawn": False,
+    }
+    return choice.replace(invars=read, params=params)
 
 
 def _stack(out: Any, length: int) -> Any:

@@ -124,11 +124,24 @@ class Choices:
         if name in self.values:
             raise ValueError(f'two choices are named "{name}"')
         digits = self.digits(name, law.shape)
+        value, weight = self.outcome(law, digits, how)
+        if how in (How.SCORE, How.PATHWISE):
+            self.sampled = self.sampled * weight.stopped
+            base, stride = self._layout[name]
+            own = np.arange(self.count) // stride % base ** math.prod(law.shape)
+            self.sampled_index += own * stride
+        else:
+            self.summed = _weighted(self.summed, weight)
+        self.values[name] = value
+        return value
+
+    def outcome(self, law: Law, digits: Array, how: How) -> tuple[Dual, Dual]:
+        """The draws of a law in every outcome, by the digits of their elements, and their weight."""
         if law.family in LOCATION_SCALE:
             value, weight = self._location_scale(law, digits, how)
         elif how is How.PATHWISE:
             raise NotImplementedError(
-                f'"{name}": the oracle has no pathwise derivative of draws of {law.family}'
+                f"the oracle has no pathwise derivative of draws of {law.family}"
             )
         elif law.family in FINITE:
             value, weight = Dual(digits), product(probability(law, digits))
@@ -137,16 +150,7 @@ class Choices:
             weight = product(unary("exp", _elementwise_density(law, value)))
         else:
             value, weight = _line(law, digits, self.precision.line_nodes)
-        if how in (How.SCORE, How.PATHWISE):
-            self.sampled = self.sampled * weight.stopped
-            base, stride = self._layout[name]
-            own = np.arange(self.count) // stride % base ** math.prod(law.shape)
-            self.sampled_index += own * stride
-        else:
-            self.summed = _weighted(self.summed, weight)
-        value = value.stopped if how is How.SCORE else value
-        self.values[name] = value
-        return value
+        return (value.stopped if how is How.SCORE else value), weight
 
     def _location_scale(self, law: Law, digits: Array, how: How) -> tuple[Dual, Dual]:
         nodes, masses = _standard(law.family, self.precision)

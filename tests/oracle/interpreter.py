@@ -13,6 +13,7 @@ from relbo_ir.dialects.estim import LeaveOneOutOp, RunningMeanOp
 
 from .choices import Choices, Precision
 from .dual import Dual, total
+from .loops import draw_steps
 from .machine import (
     Arguments,
     Coordinates,
@@ -108,9 +109,15 @@ def _expectation(
         if not isinstance(site, prob.SampleOp) or site.guide is not None:
             raise NotImplementedError("a choice of an objective has no guide of its own left")
         machine.values[site.value] = choices.draw(site, machine.law(site.law))
+        _check_drawn(machine, site)
+
+    def steps(loop: Operation) -> None:
+        if isinstance(loop, prob.ScanOp):
+            draw_steps(machine, loop, {site.site.data: site for site in sites}, choices)
 
     *ops, last = block.ops
     handlers: dict[type[Operation], Handler] = {
+        prob.ScanOp: steps,
         prob.SampleOp: sample,
         LeaveOneOutOp: leave_one_out,
         RunningMeanOp: running_mean,
@@ -189,17 +196,20 @@ class _Replay:
             if isinstance(op, prob.SampleOp)
             and ((separate and func is parts[0]) or op.guide is not None)
         ]
+        self.sites = {site.site.data: site for site in sites}
         self.choices = Choices(sites, precision)
 
     def outcomes(self, model: prob.FuncOp, guide: prob.FuncOp | None) -> Outcomes:
         if guide is not None:
             handlers: dict[type[Operation], Handler] = {
+                prob.ScanOp: self._steps,
                 prob.SampleOp: self._draw,
                 prob.FactorOp: self._guide_factor,
                 prob.ReturnOp: _nothing,
             }
             self.machine.run(list(guide.body.block.ops), handlers)
         handlers = {
+            prob.ScanOp: self._steps,
             prob.SampleOp: self._replay,
             prob.ObserveOp: self._observe,
             prob.FactorOp: self._factor,
@@ -220,11 +230,23 @@ class _Replay:
             raise ValueError(f'two addends are named "{name}"')
         self.addends[name] = total(value)
 
+    def _steps(self, op: Operation) -> None:
+        """Draws of the guide, of which the model's loop is given those that are made already."""
+        if not isinstance(op, prob.ScanOp):
+            return
+        made = [self.choices.values.get(inner.site.data) for inner in op.inner_draws]
+        given = [value for value in made if value is not None]
+        if len(given) == len(made):
+            self.machine.values.update(zip(op.draws, given, strict=True))
+        else:
+            draw_steps(self.machine, op, self.sites, self.choices)
+
     def _draw(self, op: Operation) -> None:
         if isinstance(op, prob.SampleOp):
             law = self.machine.law(op.law if op.guide is None else op.guide)
             value = self.choices.draw(op, law)
             self.machine.values[op.value] = value
+            _check_drawn(self.machine, op)
             self._add(f"{op.site.data}.entropy", -law.log_density(value))
 
     def _replay(self, op: Operation) -> None:
@@ -253,6 +275,17 @@ class _Replay:
     def _guide_factor(self, op: Operation) -> None:
         if isinstance(op, prob.FactorOp):
             self._add(f"{op.site.data}.guide_factor", -self.machine.number(op.value))
+
+
+def _check_drawn(machine: Machine, site: prob.SampleOp) -> None:
+    """The law of all steps must be that of the loop, step by step: they draw the same."""
+    if site.drawn is None:
+        return
+    law, loop = machine.number(site.value), machine.number(site.drawn)
+    tangents = [np.zeros(1) if x.tangent is None else x.tangent for x in (law, loop)]
+    close = np.allclose(law.value, loop.value, rtol=1e-12, atol=1e-12)
+    if not close or not np.allclose(*tangents, rtol=1e-9, atol=1e-9):
+        raise ValueError(f'the loop draws "{site.site.data}" from another law than its own')
 
 
 def _nothing(op: Operation) -> None:

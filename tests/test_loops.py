@@ -1,0 +1,272 @@
+"""Sites in loops, held to the same program written out step by step."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as nd
+import pytest
+from helpers.externalized import externalized
+from numpyro.contrib.control_flow import scan as numpyro_scan
+from oracle import Outcomes, Precision, interpret_elbo, interpret_objective
+from oracle.objectives import find_function
+
+import relbo_ir as rb
+from relbo_ir.dialects import prob
+from relbo_ir.lowering.trace import split_call, trace_elbo
+from relbo_ir.pipelines import resolve, run
+
+Program = Callable[..., Any]
+DECIDED = ("objective", "relbo-assign-estimators", "relbo-score-function", "relbo-pathwise")
+SCORED = ("objective", "relbo-split-addends", "relbo-score-function", "relbo-rao-blackwellize")
+T = 3
+Y = np.array([0.4, -1.1, 0.7])
+
+
+def level_1(model: Program, guide: Program | None, data: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The module at level 1 and its closures by function and number."""
+    with jax.enable_x64(True):
+        module, traced = trace_elbo(model, guide, split_call(model, data, {}))
+    return module, {(t.function, k): c for t in traced for k, c in enumerate(t.constants)}
+
+
+def outcomes(
+    programs: tuple[Program, Program | None],
+    data: Mapping[str, Any],
+    params: Mapping[str, Any],
+    steps: tuple[str, ...] = (),
+    precision: Precision | None = None,
+) -> Outcomes:
+    """The exact outcomes of a model and guide, after some passes (none: of level 1)."""
+    module, closures = level_1(*programs, tuple(data.values()))
+    values = {**closures, **data, **params}
+    if not steps:
+        return interpret_elbo(module, values, precision)
+    with jax.enable_x64(True):
+        run(module, resolve(steps))
+    return interpret_objective(find_function(module, "elbo"), values, precision)
+
+
+def assert_same(ours: Outcomes, wanted: Outcomes) -> None:
+    assert ours.value() == pytest.approx(wanted.value(), abs=1e-9)
+    mine, theirs = ours.gradient(), wanted.gradient()
+    assert mine.keys() == theirs.keys()
+    for name, gradient in theirs.items():
+        np.testing.assert_allclose(mine[name], gradient, rtol=1e-9, atol=1e-9)
+
+
+def assert_same_variance(ours: Outcomes, wanted: Outcomes) -> None:
+    mine, theirs = ours.gradient_variance(), wanted.gradient_variance()
+    for name, variance in theirs.items():
+        np.testing.assert_allclose(mine[name], variance, rtol=1e-9, atol=1e-12)
+
+
+def vector(name: str) -> Any:
+    return rb.param(name, jnp.zeros(T))
+
+
+def named(z: str, inside: bool, t: int) -> str:
+    return z if inside else f"{z}{t}"
+
+
+def loop(inside: bool, step: Program, start: Any, xs: Any, reverse: bool = False) -> Any:
+    """A loop, or the same written out; `step(carry, x, t)` names its sites by t if written out."""
+    if inside:
+        carry, ys = jax.lax.scan(lambda c, x: step(c, x, 0), start, xs, reverse=reverse)
+        return carry, ys
+    carry, ys = start, {}
+    for t in reversed(range(T)) if reverse else range(T):
+        carry, ys[t] = step(carry, jax.tree.map(lambda x, t=t: x[t], xs), t)
+    return carry, [ys[t] for t in range(T)]
+
+
+# Each case writes a model and a guide twice: with the loop (True) and written out (False).
+
+
+def markov(inside: bool, reverse: bool = False) -> tuple[Program, Program]:
+    """A hidden Markov chain of coins, under a guide of independent coins."""
+
+    def model(y: Any) -> None:
+        def step(before: Any, y: Any, t: int) -> Any:
+            z = rb.sample(named("z", inside, t), nd.Bernoulli(0.2 + 0.5 * before))
+            rb.observe(named("y", inside, t), nd.Normal(1.5 * z, 1.0), y)
+            return 1.0 * z, None
+
+        loop(inside, step, 1.0, y, reverse)
+
+    def guide(y: Any) -> None:
+        def step(c: Any, u: Any, t: int) -> Any:
+            rb.sample(named("z", inside, t), nd.Bernoulli(logits=u))
+            return c, None
+
+        loop(inside, step, 0.0, vector("u"), reverse)
+
+    return model, guide
+
+
+def chain(inside: bool, reverse: bool = False) -> tuple[Program, Program]:
+    """The same, under a guide that is a chain: its draws read the draws before them."""
+    model, _ = markov(inside, reverse)
+
+    def guide(y: Any) -> None:
+        a = rb.param("a", 0.7)
+
+        def step(before: Any, u: Any, t: int) -> Any:
+            z = rb.sample(named("z", inside, t), nd.Bernoulli(logits=u + a * before))
+            return 1.0 * z, None
+
+        loop(inside, step, 0.0, vector("u"), reverse)
+
+    return model, guide
+
+
+def two_chains(inside: bool) -> tuple[Program, Program]:
+    """Two choices a step that read each other, and a sum that accumulates costs in the carry."""
+
+    def model(y: Any) -> None:
+        def step(carry: Any, y: Any, t: int) -> Any:
+            before, total = carry
+            z = rb.sample(named("z", inside, t), nd.Bernoulli(0.3 + 0.3 * before))
+            w = rb.sample(named("w", inside, t), nd.Bernoulli(0.6 - 0.2 * z))
+            return (1.0 * w, total + y * z * (1.0 + w)), None
+
+        (_, total), _ = loop(inside, step, (0.0, 0.0), y)
+        rb.factor("total", total)
+
+    def guide(y: Any) -> None:
+        a = rb.param("a", 0.7)
+
+        def step(before: Any, u: Any, t: int) -> Any:
+            z = rb.sample(named("z", inside, t), nd.Bernoulli(logits=u + a * before))
+            w = rb.sample(named("w", inside, t), nd.Bernoulli(logits=u - z))
+            return 1.0 * w, None
+
+        loop(inside, step, 0.0, vector("u"))
+
+    return model, guide
+
+
+def random_walk(inside: bool) -> tuple[Program, Program]:
+    """Normal draws, each around the one before it."""
+
+    def model(y: Any) -> None:
+        def step(before: Any, y: Any, t: int) -> Any:
+            z = rb.sample(named("z", inside, t), nd.Normal(0.9 * before, 1.0))
+            rb.observe(named("y", inside, t), nd.Normal(z, 0.5), y)
+            return z, None
+
+        loop(inside, step, 0.0, y)
+
+    def guide(y: Any) -> None:
+        a, s = rb.param("a", 0.3), rb.param("s", 0.8, rb.constraints.positive)
+
+        def step(before: Any, y: Any, t: int) -> Any:
+            z = rb.sample(named("z", inside, t), nd.Normal(a * before + 0.5 * y, s))
+            return z, None
+
+        loop(inside, step, 0.0, y)
+
+    return model, guide
+
+
+def in_place(inside: bool) -> tuple[Program, None]:
+    """Model and guide in one function: the draws come from the guide's laws."""
+
+    def both(y: Any) -> None:
+        a = rb.param("a", 0.7)
+
+        def step(before: Any, row: Any, t: int) -> Any:
+            y, u = row
+            q = nd.Bernoulli(logits=u + a * before)
+            z = rb.sample(named("z", inside, t), nd.Bernoulli(0.2 + 0.5 * before), guide=q)
+            rb.observe(named("y", inside, t), nd.Normal(1.5 * z, 1.0), y)
+            return 1.0 * z, None
+
+        loop(inside, step, 1.0, (y, vector("u")))
+
+    return both, None
+
+
+U = {"u": np.array([0.3, -0.4, 0.9])}
+A = {"a": np.array(0.7)}
+CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], tuple[str, ...]]] = {
+    "markov": (markov, U, ("z",)),
+    "backwards": (lambda inside: markov(inside, reverse=True), U, ("z",)),
+    "chain": (chain, {**U, **A}, ("z",)),
+    "chain backwards": (lambda inside: chain(inside, reverse=True), {**U, **A}, ("z",)),
+    "two chains": (two_chains, {**U, **A}, ("z", "w")),
+    "in place": (in_place, {**U, **A}, ("z",)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_loop_means_what_its_steps_mean(name: str) -> None:
+    make, params, _ = CASES[name]
+    wanted = outcomes(make(False), {"y": Y}, params)
+    assert_same(outcomes(make(True), {"y": Y}, params), wanted)
+    for steps in (("objective",), DECIDED, SCORED, (*SCORED, 'relbo-baseline{kind="leave-one-out"}')):
+        assert_same(outcomes(make(True), {"y": Y}, params, steps), wanted)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_scores_in_a_loop_are_pruned_as_those_of_its_steps(name: str) -> None:
+    make, params, _ = CASES[name]
+    for steps in (SCORED, (*SCORED, 'relbo-baseline{kind="leave-one-out"}')):
+        ours, wanted = (outcomes(make(i), {"y": Y}, params, steps) for i in (True, False))
+        assert_same_variance(ours, wanted)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_lowered_loop_has_the_exact_gradient(name: str) -> None:
+    make, params, sites = CASES[name]
+    wanted = outcomes(make(False), {"y": Y}, params)
+    model, guide = make(True)
+    result = outcomes((model, guide), {"y": Y}, params, SCORED)
+    weights = result.weights
+    with jax.enable_x64(True):
+        estimate = externalized(rb.ELBO(model, guide), (Y,), SCORED)
+        rows = itertools.product([0, 1], repeat=T * len(sites))
+        total: Any = 0.0
+        for number, row in enumerate(rows):
+            # the oracle counts the outcomes of the first element fastest
+            digits = np.array(row[::-1], np.int32).reshape(len(sites), T)
+            draws = dict(zip(_order(result, sites), digits, strict=True))
+            value, *gradients = estimate(params, draws)
+            flat = np.concatenate([np.ravel(value), *map(np.ravel, gradients)])
+            total = total + float(weights[number]) * flat
+    exact = np.concatenate(
+        [[wanted.value()], *(np.ravel(wanted.gradient()[n]) for n in _parameters(make(True)))]
+    )
+    np.testing.assert_allclose(total, exact, rtol=1e-9, atol=1e-9)
+
+
+def _order(result: Outcomes, sites: tuple[str, ...]) -> list[str]:
+    return [name for name in result.values if name in sites]
+
+
+def _parameters(programs: tuple[Program, Program | None]) -> list[str]:
+    module, _ = level_1(*programs, (Y,))
+    with jax.enable_x64(True):
+        run(module, resolve(("objective",)))
+    roles = find_function(module, "elbo").roles
+    return [r.parameter.data for r in roles if isinstance(r, prob.UnconstrainedAttr)]
+
+
+def test_a_random_walk_is_differentiated_through_its_steps() -> None:
+    data, params = {"y": Y[:2]}, {"a": np.array(0.3), "s": np.array(np.log(0.8))}
+    global T
+    precision = Precision(normal_nodes=14)
+    before, T = T, 2
+    try:
+        wanted = outcomes(random_walk(False), data, params, ("objective",), precision)
+        for steps in (DECIDED, (*SCORED,)):
+            ours = outcomes(random_walk(True), data, params, steps, precision)
+            assert_same(ours, wanted)
+    finally:
+        T = before
