@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from relbo_ir.lowering.artifact import load
-    from relbo_ir.modeling import deterministic, factor, observe, param, plate, sample
+    from relbo_ir.modeling import deterministic, factor, observe, param, plate, sample, scan
     from relbo_ir.objective import ELBO, Objective
     from relbo_ir.pipelines import PIPELINES
     from relbo_ir.posterior import Fit
@@ -49,6 +49,7 @@ _HOMES: dict[str, str] = {
     "param": "relbo_ir.modeling",
     "plate": "relbo_ir.modeling",
     "sample": "relbo_ir.modeling",
+    "scan": "relbo_ir.modeling",
 }
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "param",
     "plate",
     "sample",
+    "scan",
 ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as nd
 
@@ -113,3 +114,29 @@ def deterministic(name: str, value: Any) -> Any:
     """A named value: posterior draws and summaries show it. Gives the value back."""
     _check_place("deterministic", name)
     return numpyro.deterministic(name, value)
+
+
+def scan(
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """
+    A loop with sites in it: `(carry, y) = step(carry, x)` for each row x of `xs` along axis 0
+    (`length` times without rows; from the last one on with `reverse`). Gives the last carry and the
+    stacked ys, as `jax.lax.scan` does, which does the same in a model, as does NumPyro's
+    `contrib.control_flow.scan`.
+
+    A site in `step` is one site with a time axis: its draws, values and densities are those of all
+    steps, stacked along a new first axis of the batch. Plates stand in `step`.
+    """
+    if not is_handled():
+        raise ModelError(
+            "scan is called outside of a model",
+            "call it in a function that is given to relbo_ir.ELBO, and compile or fit that; "
+            "elsewhere use jax.lax.scan",
+            line=user_line(),
+        )
+    return jax.lax.scan(step, jax.tree.map(jnp.asarray, init), xs, length=length, reverse=reverse)

@@ -122,6 +122,45 @@ def halves(costs: jax.Array) -> None:
     relbo_ir.factor("f", -jnp.sum(jnp.concatenate([-costs[:3] * z[:3], -costs[3:] * z[3:]])))
 
 
+def _draw_coins(prob: Any) -> Any:
+    """Eight coins drawn in a loop whose steps read nothing of each other."""
+
+    def step(carry: Any, p: Any) -> Any:
+        return carry, relbo_ir.sample("z", nd.Bernoulli(p))
+
+    return relbo_ir.scan(step, 0.0, prob)[1]
+
+
+def loop_guide(costs: jax.Array) -> None:
+    _draw_coins(_probabilities())
+
+
+def mapped_guide(costs: jax.Array) -> None:
+    jax.vmap(lambda p: relbo_ir.sample("z", nd.Bernoulli(p)))(_probabilities())
+
+
+def scanned(costs: jax.Array) -> None:
+    def step(carry: Any, cost: Any) -> Any:
+        relbo_ir.factor("f", cost * relbo_ir.sample("z", nd.Bernoulli(0.5)))
+        return carry, None
+
+    relbo_ir.scan(step, 0.0, costs)
+
+
+def carried(costs: jax.Array) -> None:
+    def step(total: Any, cost: Any) -> Any:
+        return total + cost * relbo_ir.sample("z", nd.Bernoulli(0.5)), None
+
+    relbo_ir.factor("f", relbo_ir.scan(step, 0.0, costs)[0])
+
+
+def mapped(costs: jax.Array) -> None:
+    def one(cost: Any) -> None:
+        relbo_ir.factor("f", cost * relbo_ir.sample("z", nd.Bernoulli(0.5)))
+
+    jax.vmap(one)(costs)
+
+
 FORMS = {
     "plate": (plate, plate_guide),
     "scalars, accumulated": (accumulated, scalar_guide),
@@ -130,6 +169,11 @@ FORMS = {
     "vector, indexed": (indexed, vector_guide),
     "vector, turned": (turned, vector_guide),
     "vector, in halves": (halves, vector_guide),
+    "in a scan": (scanned, loop_guide),
+    "in a scan, under a vector": (scanned, plate_guide),
+    "in a scan, accumulated in the carry": (carried, loop_guide),
+    "under vmap": (mapped, mapped_guide),
+    "a plate, under a scan": (plate, loop_guide),
 }
 
 
