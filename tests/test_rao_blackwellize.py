@@ -122,6 +122,42 @@ def halves(costs: jax.Array) -> None:
     relbo_ir.factor("f", -jnp.sum(jnp.concatenate([-costs[:3] * z[:3], -costs[3:] * z[3:]])))
 
 
+def carried(costs: jax.Array) -> None:
+    """The total and a count in a carry; the count is used outside."""
+
+    def step(carry: Any, row: Any) -> tuple[Any, None]:
+        (total, count), (cost, z) = carry, row
+        return (1.0 * total - (-cost * z) + 0.0, count + 1.0), None
+
+    total, count = jax.lax.scan(step, (1.0, jnp.zeros(())), (costs, 1.0 * _vector()))[0]
+    relbo_ir.factor("f", 2.0 * total / 2.0)
+    relbo_ir.factor("g", jnp.sin(count))
+
+
+def carried_backwards(costs: jax.Array) -> None:
+    """Two totals in one carry, and what is stacked."""
+
+    def step(carry: Any, row: Any) -> tuple[Any, Any]:
+        (some, others), (cost, z) = carry, row
+        return (some + cost * z / 2.0, others - jnp.tanh(z)), z
+
+    z = 1.0 * _vector()
+    totals, again = jax.lax.scan(step, (0.0, jnp.zeros(())), (costs, z), reverse=True)
+    relbo_ir.factor("f", totals[0] - totals[1] + jnp.sum(costs * again) / 2.0)
+    relbo_ir.factor("g", -jnp.sum(jnp.tanh(z)))
+
+
+def carried_in_rows(costs: jax.Array) -> None:
+    """A loop in a loop, the total handed through both."""
+
+    def row(total: Any, pair: Any) -> tuple[Any, None]:
+        parts, z = pair
+        return jax.lax.scan(lambda c, part: (c + part * z, None), total, parts)[0], None
+
+    halves = jnp.stack([0.25 * costs, 0.75 * costs], axis=1)
+    relbo_ir.factor("f", jax.lax.scan(row, jnp.zeros(()), (halves, 1.0 * _vector()))[0])
+
+
 FORMS = {
     "plate": (plate, plate_guide),
     "scalars, accumulated": (accumulated, scalar_guide),
@@ -130,6 +166,9 @@ FORMS = {
     "vector, indexed": (indexed, vector_guide),
     "vector, turned": (turned, vector_guide),
     "vector, in halves": (halves, vector_guide),
+    "vector, in a carry": (carried, vector_guide),
+    "vector, in two carries, backwards": (carried_backwards, vector_guide),
+    "vector, in the carry of a loop in a loop": (carried_in_rows, vector_guide),
 }
 
 
