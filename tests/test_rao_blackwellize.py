@@ -387,6 +387,42 @@ def test_group_effects_are_gathered() -> None:
     assert total_variance(plain) > 3.0 * total_variance(gathered)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("lags", [0, 2])
+def test_what_a_loop_reads_is_weighed_without_a_matrix(lags: int, reverse: bool) -> None:
+    """Running sums where the dependence is causal, shifts where it is a window of some lags."""
+    size = 5
+
+    def step(carry: Any, x: Any) -> tuple[Any, Any]:
+        after = jnp.append(carry[1:], x) if lags else jnp.tanh(carry + x)
+        return after, jnp.sin(carry).sum() * x
+
+    def model() -> None:
+        with relbo_ir.plate("elements", size):
+            z = relbo_ir.sample("z", nd.Bernoulli(0.4))
+        start = jnp.ones(max(lags, 1))
+        relbo_ir.factor("f", jax.lax.scan(step, start, 0.5 + z, reverse=reverse)[1])
+
+    def guide() -> None:
+        logits = relbo_ir.param("phi", jnp.zeros(size))
+        with relbo_ir.plate("elements", size):
+            relbo_ir.sample("z", nd.Bernoulli(logits=logits))
+
+    arguments = {"phi": np.array([0.3, -0.2, 0.5, 0.1, -0.4])}
+    exact = outcomes(model, guide, (), arguments, ("objective",))
+    plain = outcomes(model, guide, (), arguments, PLAIN)
+    pruned = outcomes(model, guide, (), arguments, PRUNED)
+    np.testing.assert_allclose(pruned.gradient()["phi"], exact.gradient()["phi"], rtol=1e-10)
+    last = 0 if reverse else -1
+    assert pruned.gradient_variance()["phi"][last] < plain.gradient_variance()["phi"][last]
+    with jax.enable_x64(True):
+        module, _ = trace_elbo(model, guide, split_call(model, (), {}))
+        run(module, resolve(PRUNED))
+    names = [op.name for op in module.walk()]
+    assert "lax.dot_general" not in names
+    assert names.count("lax.cumsum") == (0 if lags else 1)
+
+
 # Named cases.
 
 

@@ -369,6 +369,11 @@ def _shifted_windows(original: Any) -> Any:
     return mutant
 
 
+def _late_windows(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(upstreams, "_MOST_SHIFTS", 0)
+    _wrapped(upstreams, "_windows", _shifted_windows)(patch)
+
+
 def _without_last_upstream(original: Any) -> Any:
     def mutant(expectation: prob.ExpectationOp, treated: Any) -> None:
         original(expectation, treated)
@@ -422,7 +427,8 @@ PASS_MUTANTS: dict[str, Mutant] = {
         "_running",
         lambda f: lambda w, u, axis, reverse: f(w, u, axis, reverse=not reverse),
     ),
-    "windows begin too late": _wrapped(upstreams, "_windows", _shifted_windows),
+    "windows begin too late": _wrapped(upstreams, "_shifted", _shifted_windows),
+    "wide windows begin too late": _late_windows,
     "elements are taken from one place further": _wrapped(
         upstreams, "_taken", lambda f: lambda w, u, axis, source: f(w, u, axis, np.roll(source, 1))
     ),
@@ -453,9 +459,7 @@ PASS_MUTANTS: dict[str, Mutant] = {
         Dependence, "join", lambda self, other: self
     ),
     "what is subtracted from a carry is added": lambda patch: patch.setattr(
-        accumulations._Link,
-        "negative",
-        False,  # pyright: ignore[reportPrivateUsage]
+        LINK, "negative", False
     ),
     "a carry is undone that is read elsewhere": lambda patch: patch.setattr(
         accumulations, "_is_read_once", lambda value: True
