@@ -45,7 +45,7 @@ def verify_symbols(op: Operation, functions: Functions) -> None:
                         f"prob.elbo names {symbol}, which is no prob.func{place(op)}"
                     )
         case lax.BindOp():
-            for symbol in _symbols(op.parameters):
+            for symbol in symbols_in(op.parameters):
                 _function_type(op, symbol, functions)
         case _:
             for symbol, inputs, outputs in asked_of(op):
@@ -68,16 +68,17 @@ def _function_type(op: Operation, symbol: SymbolRefAttr, functions: Functions) -
     return function.function_type
 
 
-def _symbols(attribute: Attribute) -> Iterator[SymbolRefAttr]:
+def symbols_in(attribute: Attribute) -> Iterator[SymbolRefAttr]:
+    """The functions that an attribute names, in lists and dictionaries too."""
     match attribute:
         case SymbolRefAttr():
             yield attribute
         case ArrayAttr():
             for inner in attribute.data:
-                yield from _symbols(inner)
+                yield from symbols_in(inner)
         case DictionaryAttr():
             for inner in attribute.data.values():
-                yield from _symbols(inner)
+                yield from symbols_in(inner)
         case _:
             pass
 

@@ -17,7 +17,11 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of, tuple_of
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float, with_shape
+<<<<<<< HEAD
 from relbo_ir.passes.analyses.laws import sources
+=======
+from relbo_ir.passes.accumulations import undo_accumulations
+>>>>>>> loops
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.treatment import choices, expectations
@@ -27,10 +31,11 @@ from relbo_ir.passes.treatment import choices, expectations
 class SplitAddendsPass(ModulePass):
     """
     Undoes what the objective does anyway, the sum over all elements of all addends: final sums and
-    means, sums of terms, contractions, accumulations, reshapes and concatenations, factors that no
-    choice reaches, and the sum over the elements of an independent event.
+    means, sums of terms, contractions, reshapes and concatenations, factors that no choice reaches,
+    what a loop adds up in its carry, and the sum over the elements of an independent event.
 
-    Lemma: linearity of the sum. Nothing is split under an op that is not linear in the addend, and
+    Lemma: linearity of the sum. A carry is undone where the body adds to it and reads it nowhere
+    else. Nothing is split under an op that is not linear in the addend, and
     a contraction only where its terms are not more numerous than the elements of an operand. An
     addend that no choice reaches which is, or may yet be, treated by its score is left as it is:
     nothing would be gained.
@@ -55,6 +60,8 @@ class SplitAddendsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for expectation in expectations(op):
             yielded = expectation.terminator
+            gains = _scored(expectation)
+            undo_accumulations(yielded, [k for k, a in enumerate(yielded.addends) if a in gains])
             splitter = _Splitter(expectation)
             names: list[str] = []
             addends: list[SSAValue] = []
@@ -66,8 +73,8 @@ class SplitAddendsPass(ModulePass):
                         f'the addend "{name.data}" is weighed already',
                         "run relbo-split-addends before relbo-score-function",
                     )
-                gains = addend in splitter.scored
-                for number, piece in enumerate(splitter.pieces(addend) if gains else [addend]):
+                pieces = splitter.pieces(addend) if addend in splitter.scored else [addend]
+                for number, piece in enumerate(pieces):
                     own = name.data if number == 0 else _fresh(f"{name.data}/{number}", taken)
                     names.append(own)
                     addends.append(piece)
@@ -88,14 +95,24 @@ def _may_be_scored(choice: prob.SampleOp) -> bool:
     return choice.how.data is How.EXACT and not planned
 
 
+def _scored(expectation: prob.ExpectationOp) -> set[SSAValue]:
+    """What reads a choice that may be scored."""
+    return reached_from(c.value for c in choices(expectation) if _may_be_scored(c))
+
+
 class _Splitter:
     """Splits the addends of one expectation."""
 
     def __init__(self, expectation: prob.ExpectationOp):
         self.writer = Writer(InsertPoint.before(expectation.terminator))
+<<<<<<< HEAD
         drawn = choices(expectation)
         self._choices = drawn
         self.scored = reached_from(v for c in drawn if _may_be_scored(c) for v in sources(c))
+=======
+        self._choices = choices(expectation)
+        self.scored = _scored(expectation)
+>>>>>>> loops
 
     @cached_property
     def _random(self) -> set[SSAValue]:

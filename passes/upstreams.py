@@ -16,6 +16,10 @@ _LARGEST_MASK = 1 << 20
 """Elements of a constant 0-1 matrix; where it would be larger, the upstream is summed whole."""
 
 
+_MOST_SHIFTS = 8
+"""Of an array of densities, the sum of which is that over windows; wider ones take a matrix."""
+
+
 def element_density(w: Writer, choice: prob.SampleOp) -> Expression:
     """log q of every element of a choice that is drawn by itself, at the draw."""
     law = _elements(w, choice.law)
@@ -133,6 +137,9 @@ def _aligned(w: Writer, u: Expression, axis: int, along: Along) -> Expression | 
         return _taken(w, _running(w, u, axis, reverse=False), axis, np.where(empty, -1, high))
     if np.all(empty | (high == along.size - 1)):
         return _taken(w, _running(w, u, axis, reverse=True), axis, np.where(empty, -1, low))
+    places = span(0, len(low))
+    if (high - places)[~empty].max() - (low - places)[~empty].min() < _MOST_SHIFTS:
+        return _shifted(w, u, axis, along)
     if len(low) * along.size > _LARGEST_MASK:
         return None
     return _windows(w, u, axis, along)
@@ -188,6 +195,18 @@ def _gathered(
         },
     )
     return w.expression(w.insert(gather))
+
+
+def _shifted(w: Writer, u: Expression, axis: int, along: Along) -> Expression:
+    """Sums over short intervals near to the elements, each a sum of shifts of u."""
+    low, high, places = along.low, along.high, span(0, len(along.low))
+    some = low <= high
+    offsets = span(int((low - places)[some].min()), int((high - places)[some].max()) + 1)
+    parts = [np.where((low <= k) & (k <= high), k, -1) for k in places + offsets[:, None]]
+    total, *others = [_taken(w, u, axis, part) for part in parts if np.any(part >= 0)]
+    for part in others:
+        total = total + part
+    return total
 
 
 def _windows(w: Writer, u: Expression, axis: int, along: Along) -> Expression:

@@ -210,7 +210,12 @@ def test_a_loop_means_what_its_steps_mean(name: str) -> None:
     make, params, _ = CASES[name]
     wanted = outcomes(make(False), {"y": Y}, params)
     assert_same(outcomes(make(True), {"y": Y}, params), wanted)
-    for steps in (("objective",), DECIDED, SCORED, (*SCORED, 'relbo-baseline{kind="leave-one-out"}')):
+    for steps in (
+        ("objective",),
+        DECIDED,
+        SCORED,
+        (*SCORED, 'relbo-baseline{kind="leave-one-out"}'),
+    ):
         assert_same(outcomes(make(True), {"y": Y}, params, steps), wanted)
 
 

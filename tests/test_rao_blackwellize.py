@@ -147,7 +147,7 @@ def scanned(costs: jax.Array) -> None:
     relbo_ir.scan(step, 0.0, costs)
 
 
-def carried(costs: jax.Array) -> None:
+def accumulated_in_a_carry(costs: jax.Array) -> None:
     def step(total: Any, cost: Any) -> Any:
         return total + cost * relbo_ir.sample("z", nd.Bernoulli(0.5)), None
 
@@ -161,6 +161,42 @@ def mapped(costs: jax.Array) -> None:
     jax.vmap(one)(costs)
 
 
+def carried(costs: jax.Array) -> None:
+    """The total and a count in a carry; the count is used outside."""
+
+    def step(carry: Any, row: Any) -> tuple[Any, None]:
+        (total, count), (cost, z) = carry, row
+        return (1.0 * total - (-cost * z) + 0.0, count + 1.0), None
+
+    total, count = jax.lax.scan(step, (1.0, jnp.zeros(())), (costs, 1.0 * _vector()))[0]
+    relbo_ir.factor("f", 2.0 * total / 2.0)
+    relbo_ir.factor("g", jnp.sin(count))
+
+
+def carried_backwards(costs: jax.Array) -> None:
+    """Two totals in one carry, and what is stacked."""
+
+    def step(carry: Any, row: Any) -> tuple[Any, Any]:
+        (some, others), (cost, z) = carry, row
+        return (some + cost * z / 2.0, others - jnp.tanh(z)), z
+
+    z = 1.0 * _vector()
+    totals, again = jax.lax.scan(step, (0.0, jnp.zeros(())), (costs, z), reverse=True)
+    relbo_ir.factor("f", totals[0] - totals[1] + jnp.sum(costs * again) / 2.0)
+    relbo_ir.factor("g", -jnp.sum(jnp.tanh(z)))
+
+
+def carried_in_rows(costs: jax.Array) -> None:
+    """A loop in a loop, the total handed through both."""
+
+    def row(total: Any, pair: Any) -> tuple[Any, None]:
+        parts, z = pair
+        return jax.lax.scan(lambda c, part: (c + part * z, None), total, parts)[0], None
+
+    halves = jnp.stack([0.25 * costs, 0.75 * costs], axis=1)
+    relbo_ir.factor("f", jax.lax.scan(row, jnp.zeros(()), (halves, 1.0 * _vector()))[0])
+
+
 FORMS = {
     "plate": (plate, plate_guide),
     "scalars, accumulated": (accumulated, scalar_guide),
@@ -171,9 +207,12 @@ FORMS = {
     "vector, in halves": (halves, vector_guide),
     "in a scan": (scanned, loop_guide),
     "in a scan, under a vector": (scanned, plate_guide),
-    "in a scan, accumulated in the carry": (carried, loop_guide),
+    "in a scan, accumulated in the carry": (accumulated_in_a_carry, loop_guide),
     "under vmap": (mapped, mapped_guide),
     "a plate, under a scan": (plate, loop_guide),
+    "vector, in a carry": (carried, vector_guide),
+    "vector, in two carries, backwards": (carried_backwards, vector_guide),
+    "vector, in the carry of a loop in a loop": (carried_in_rows, vector_guide),
 }
 
 
@@ -390,6 +429,42 @@ def test_group_effects_are_gathered() -> None:
     np.testing.assert_allclose(gathered.gradient()["phi"], plain.gradient()["phi"], rtol=1e-10)
     assert total_variance(gathered) == pytest.approx(total_variance(unrolled), rel=1e-10)
     assert total_variance(plain) > 3.0 * total_variance(gathered)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("lags", [0, 2])
+def test_what_a_loop_reads_is_weighed_without_a_matrix(lags: int, reverse: bool) -> None:
+    """Running sums where the dependence is causal, shifts where it is a window of some lags."""
+    size = 5
+
+    def step(carry: Any, x: Any) -> tuple[Any, Any]:
+        after = jnp.append(carry[1:], x) if lags else jnp.tanh(carry + x)
+        return after, jnp.sin(carry).sum() * x
+
+    def model() -> None:
+        with relbo_ir.plate("elements", size):
+            z = relbo_ir.sample("z", nd.Bernoulli(0.4))
+        start = jnp.ones(max(lags, 1))
+        relbo_ir.factor("f", jax.lax.scan(step, start, 0.5 + z, reverse=reverse)[1])
+
+    def guide() -> None:
+        logits = relbo_ir.param("phi", jnp.zeros(size))
+        with relbo_ir.plate("elements", size):
+            relbo_ir.sample("z", nd.Bernoulli(logits=logits))
+
+    arguments = {"phi": np.array([0.3, -0.2, 0.5, 0.1, -0.4])}
+    exact = outcomes(model, guide, (), arguments, ("objective",))
+    plain = outcomes(model, guide, (), arguments, PLAIN)
+    pruned = outcomes(model, guide, (), arguments, PRUNED)
+    np.testing.assert_allclose(pruned.gradient()["phi"], exact.gradient()["phi"], rtol=1e-10)
+    last = 0 if reverse else -1
+    assert pruned.gradient_variance()["phi"][last] < plain.gradient_variance()["phi"][last]
+    with jax.enable_x64(True):
+        module, _ = trace_elbo(model, guide, split_call(model, (), {}))
+        run(module, resolve(PRUNED))
+    names = [op.name for op in module.walk()]
+    assert "lax.dot_general" not in names
+    assert names.count("lax.cumsum") == (0 if lags else 1)
 
 
 # Named cases.

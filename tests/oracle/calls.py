@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from xdsl.dialects.func import CallOp
-from xdsl.ir import Operation
+from xdsl.ir import Attribute, Operation
 
 from relbo_ir.dialects import lax
+from relbo_ir.dialects.tensors import shape_of_type
 
 from .dual import Array, Dual, element, linear, linear_together
-from .ops import select
+from .ops import dtype_of, select
 
 Call = Callable[[str, Sequence[Dual]], list[Dual]]
 """Evaluates a function of the module, by name."""
@@ -106,8 +107,13 @@ def _scan(op: lax.ScanOp, operands: list[Dual], call: Call) -> list[Dual]:
     if op.reverse.value.data:
         outputs.reverse()
     if not outputs:
-        raise NotImplementedError("the oracle has no semantics for lax.scan of length 0")
+        return [*carry, *(_nothing(y.type) for y in op.values[len(carry) :])]
     return [*carry, *(_stack(list(column)) for column in zip(*outputs, strict=True))]
+
+
+def _nothing(type_: Attribute) -> Dual:
+    """The stack of no rows."""
+    return Dual(np.zeros((1, *shape_of_type(type_)), dtype_of(type_)))
 
 
 def _while(op: lax.WhileOp, operands: list[Dual], call: Call) -> list[Dual]:

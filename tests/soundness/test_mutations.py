@@ -29,6 +29,7 @@ import relbo_ir
 from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.lowering.trace import split_call, trace_elbo
 from relbo_ir.passes import (
+    accumulations,
     baseline,
     drop_zero_score,
     rao_blackwellize,
@@ -161,6 +162,23 @@ def _spread() -> Program:
     return program(model, guide)
 
 
+def _carried() -> Program:
+    """A total that a loop adds up, one that is stacked too, and one that decays."""
+
+    def model() -> None:
+        z = 1.0 + relbo_ir.sample("z", nd.Bernoulli(jnp.full(SIZE, 0.4)).to_event(1))
+
+        def step(carry: Any, x: Any) -> tuple[Any, Any]:
+            a, b, c = carry
+            return (a - x**2 + jnp.sum(x * z), b + x, 0.5 * c + x), b
+
+        (a, b, c), stacked = jax.lax.scan(step, (z[0], 0.0, 1.0), z)
+        relbo_ir.factor("f", 2.0 * a)
+        relbo_ir.factor("g", b - c + jnp.sum(stacked**2))
+
+    return program(model, _coins)
+
+
 def _text(body: str, *steps: str) -> Program:
     """An objective of two coins in IR text."""
     coins = f"""
@@ -244,6 +262,7 @@ def programs() -> dict[str, Program]:
             "relbo-score-function{sites=b}",
             "relbo-rao-blackwellize",
         ),
+        "totals in a carry": _carried(),
         "weighted scores": _text(WEIGHTED),
         "baseline of b": _text(SEEN, *STEPS[:4], FUNCTION + " sites=b}"),
     }
@@ -350,6 +369,11 @@ def _shifted_windows(original: Any) -> Any:
     return mutant
 
 
+def _late_windows(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(upstreams, "_MOST_SHIFTS", 0)
+    _wrapped(upstreams, "_windows", _shifted_windows)(patch)
+
+
 def _without_last_upstream(original: Any) -> Any:
     def mutant(expectation: prob.ExpectationOp, treated: Any) -> None:
         original(expectation, treated)
@@ -395,6 +419,7 @@ def _any_density(original: Any) -> Any:
 
 
 SPLITTER = split_addends._Splitter  # pyright: ignore[reportPrivateUsage]
+LINK = accumulations._Link  # pyright: ignore[reportPrivateUsage]
 PASS_MUTANTS: dict[str, Mutant] = {
     "an upstream is scaled": _wrapped(rao_blackwellize, "element_density", _scaled),
     "running sums run the other way": _wrapped(
@@ -402,7 +427,8 @@ PASS_MUTANTS: dict[str, Mutant] = {
         "_running",
         lambda f: lambda w, u, axis, reverse: f(w, u, axis, reverse=not reverse),
     ),
-    "windows begin too late": _wrapped(upstreams, "_windows", _shifted_windows),
+    "windows begin too late": _wrapped(upstreams, "_shifted", _shifted_windows),
+    "wide windows begin too late": _late_windows,
     "elements are taken from one place further": _wrapped(
         upstreams, "_taken", lambda f: lambda w, u, axis, source: f(w, u, axis, np.roll(source, 1))
     ),
@@ -431,6 +457,22 @@ PASS_MUTANTS: dict[str, Mutant] = {
     ),
     "a join keeps one side": lambda patch: patch.setattr(
         Dependence, "join", lambda self, other: self
+    ),
+    "what is subtracted from a carry is added": lambda patch: patch.setattr(
+        LINK, "negative", False
+    ),
+    "a carry is undone that is read elsewhere": lambda patch: patch.setattr(
+        accumulations, "_is_read_once", lambda value: True
+    ),
+    "the start of a carry is forgotten": lambda patch: patch.setattr(
+        accumulations, "_is_zero", lambda value: True
+    ),
+    "a sum inside of a carry's term is not taken": _wrapped(
+        accumulations,
+        "_expanded",
+        lambda f: (
+            lambda end, terms: [accumulations.replace_term(t, axes=()) for t in f(end, terms)]
+        ),
     ),
     "a reduction keeps its first element": lambda patch: patch.setattr(
         Along,
