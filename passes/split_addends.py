@@ -17,11 +17,8 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of, tuple_of
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float, with_shape
-<<<<<<< HEAD
-from relbo_ir.passes.analyses.laws import sources
-=======
 from relbo_ir.passes.accumulations import undo_accumulations
->>>>>>> loops
+from relbo_ir.passes.analyses.laws import sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.treatment import choices, expectations
@@ -97,7 +94,8 @@ def _may_be_scored(choice: prob.SampleOp) -> bool:
 
 def _scored(expectation: prob.ExpectationOp) -> set[SSAValue]:
     """What reads a choice that may be scored."""
-    return reached_from(c.value for c in choices(expectation) if _may_be_scored(c))
+    scored = (c for c in choices(expectation) if _may_be_scored(c))
+    return reached_from(v for c in scored for v in sources(c))
 
 
 class _Splitter:
@@ -105,14 +103,8 @@ class _Splitter:
 
     def __init__(self, expectation: prob.ExpectationOp):
         self.writer = Writer(InsertPoint.before(expectation.terminator))
-<<<<<<< HEAD
-        drawn = choices(expectation)
-        self._choices = drawn
-        self.scored = reached_from(v for c in drawn if _may_be_scored(c) for v in sources(c))
-=======
         self._choices = choices(expectation)
         self.scored = _scored(expectation)
->>>>>>> loops
 
     @cached_property
     def _random(self) -> set[SSAValue]:

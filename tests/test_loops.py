@@ -9,11 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro
 import numpyro.distributions as nd
 import pytest
 from helpers.externalized import externalized
-from numpyro.contrib.control_flow import scan as numpyro_scan
 from oracle import Outcomes, Precision, interpret_elbo, interpret_objective
 from oracle.objectives import find_function
 
