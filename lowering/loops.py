@@ -221,7 +221,8 @@ class _Loop:
         made = {*carried, *(v for e in equations for v in e.outvars)}
         rest = [e for e in self.todo if e not in equations]
         read = {v for e in rest for v in e.invars if _is_var(v)}
-        read |= {v for v in self.jaxpr.outvars if _is_var(v)}
+        others = [out for var, out in self._open().items() if var not in carried]
+        read |= {v for v in (*others, *self.jaxpr.outvars[self.num_carry :]) if _is_var(v)}
         handed = [v for v in made if v in read]
         outs = [self.carried[var] for var in carried]
         consts, rows = self._operands(equations, made, [*outs, *handed])
