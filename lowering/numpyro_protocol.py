@@ -151,16 +151,10 @@ class SiteTracer(Messenger):
             sites.DETERMINISTIC.bind(jnp.asarray(leaf), name=part["name"], line=line)
 
     def _register(self, msg: Any) -> str:
+        """The line of a site. One name may come twice, in branches or where JAX traces again."""
         name, line = msg["name"], sites.user_line()
         if not isinstance(name, str):
             raise ModelError(f"a site's name is a string, not {name!r}", "name the site", line=line)
-        if name in self.lines:
-            raise ModelError(
-                f'two sites are named "{name}"; the other one is at {self.lines[name]}',
-                "give every site its own name",
-                site=name,
-                line=line,
-            )
         self.lines[name] = line
         return line
 
