@@ -40,6 +40,16 @@ def _law(
     return batched_law(spec, parts, size, event_rank)
 
 
+def loop_in_loop(params: dict[str, Any]) -> UnsupportedError:
+    """The error for draws that are made step by step, in a loop around the steps."""
+    return UnsupportedError(
+        "a choice that reads its own earlier steps is not supported in a loop in a loop",
+        "make one of the two loops a plate or jax.vmap, or a Python loop with a site name each",
+        site=params["name"],
+        line=params["line"],
+    )
+
+
 def drawn_from(params: dict[str, Any], parts: Sequence[Any]) -> tuple[LawSpec, list[Any]]:
     """The law that a choice is drawn from, its guide's in place or its own, and the arrays of it."""
     count = params["prior_count"]
@@ -51,11 +61,7 @@ def drawn_from(params: dict[str, Any], parts: Sequence[Any]) -> tuple[LawSpec, l
 
 def _sample(parts: list[Part], size: int, params: dict[str, Any], drawn: Any) -> Any:
     if params["drawn"]:
-        raise UnsupportedError(
-            "a choice that reads its own earlier steps is not supported in a loop in a loop, or "
-            "under jax.vmap",
-            "write the outer copies as a plate inside of the loop",
-        )
+        raise loop_in_loop(params)
     shape = tuple(params["out"].shape)
     scale = [parts.pop()] if params["scaled"] else []
     count = params["prior_count"]
@@ -109,6 +115,11 @@ def _vmapped(primitive: Any) -> Any:
     return rule
 
 
+def _one_minibatch(axis: Any, arrays: Any, dims: Any, **params: Any) -> Any:
+    """A plate has one minibatch."""
+    return sites.SUBSAMPLE.bind(**params), None
+
+
 def _shared(axis: Any, arrays: Any, dims: Any, **params: Any) -> Any:
     """A parameter is one for all copies."""
     if dims[0] is not None:
@@ -126,3 +137,4 @@ def _shared(axis: Any, arrays: Any, dims: Any, **params: Any) -> Any:
 for _primitive in _RULES:
     batching.fancy_primitive_batchers[_primitive] = _vmapped(_primitive)
 batching.fancy_primitive_batchers[sites.PARAM] = _shared
+batching.fancy_primitive_batchers[sites.SUBSAMPLE] = _one_minibatch

@@ -24,7 +24,7 @@ from jax.extend.core import Primitive
 from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.batched_laws import Part
-from relbo_ir.lowering.batched_sites import bind_copies, drawn_from
+from relbo_ir.lowering.batched_sites import bind_copies, drawn_from, loop_in_loop
 
 DRAWS = Primitive("relbo_scan")
 """
@@ -149,12 +149,7 @@ class _Loop:
     def _evaluate(self, equation: Any, parts: list[Part]) -> None:
         """An equation of tensor math, for all steps."""
         if equation.primitive is DRAWS:
-            raise UnsupportedError(
-                "a choice that reads its own earlier steps, in a loop in a loop, is not supported",
-                "make one of the two loops a plate, or a Python loop with a site name each",
-                site=equation.params["name"],
-                line=equation.params["line"],
-            )
+            raise loop_in_loop(equation.params)
         given = {a: p for a, p in zip(equation.invars, parts, strict=True) if _is_var(a)}
         wanted = [v for v in equation.outvars if v in self._used]
         run = self._function([equation], list(given), wanted)

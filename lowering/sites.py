@@ -1,4 +1,7 @@
-"""Choices, observations and parameters as JAX primitives, so that a model becomes a jaxpr."""
+"""
+Choices, observations and parameters as JAX primitives, so that a model becomes a jaxpr. What
+`jax.vmap` makes of them is in `batched_sites.py`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import jax
 import numpyro
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
-from jax.interpreters import ad, batching
+from jax.interpreters import ad
 
 from relbo_ir.dialects.errors import UnsupportedError
 
@@ -82,8 +85,6 @@ def _refuse(transformation: str) -> Any:
     return rule
 
 
-# The other sites have copies under jax.vmap (`batched_sites.py`).
-batching.fancy_primitive_batchers[SUBSAMPLE] = _refuse("jax.vmap")
 for _primitive in (SAMPLE, OBSERVE, FACTOR, DETERMINISTIC, PARAM, SUBSAMPLE):
     ad.primitive_jvps[_primitive] = _refuse("a JAX derivative")
 

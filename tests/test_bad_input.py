@@ -24,7 +24,7 @@ import relbo_ir as rb
 from relbo_ir import distributions as dist
 from relbo_ir.dialects.errors import ModelError, PassError, RelboError, UnsupportedError
 
-SCAN = "write the loop over sites as a plate"
+SCAN = "write the loop as a scan"
 STATIC = "pass what decides structure as a Python value"
 
 
@@ -615,22 +615,6 @@ def a_mask_as_index(pp: Any) -> None:
 # Sites where there is no single choice
 
 
-@refused(UnsupportedError, "inside jax.lax.scan", SCAN, "z")
-def a_choice_in_a_scan(pp: Any) -> None:
-    def body(carry: Any, x: Any) -> Any:
-        return carry + pp.sample("z", dist.Normal(0.0, 1.0)), x  # here
-
-    compiled(lambda: jax.lax.scan(body, 0.0, jnp.zeros(3)))
-
-
-@refused(UnsupportedError, "inside jax.lax.scan", SCAN, "z")
-def a_choice_in_a_jitted_scan(pp: Any) -> None:
-    def body(carry: Any, x: Any) -> Any:
-        return carry + pp.sample("z", dist.Normal(0.0, 1.0)), x  # here
-
-    compiled(jax.jit(lambda: jax.lax.scan(body, 0.0, jnp.zeros(3))))
-
-
 @refused(UnsupportedError, "inside jax.lax.while_loop", SCAN, "z")
 def a_choice_in_a_while_loop(pp: Any) -> None:
     def body(k: Any) -> Any:
@@ -649,71 +633,43 @@ def a_factor_in_a_while_condition(pp: Any) -> None:
     compiled(lambda: jax.lax.while_loop(condition, lambda k: k + 1, 0))
 
 
-@refused(UnsupportedError, "fori_loop", SCAN, "z")
-def a_choice_in_a_fori_loop(pp: Any) -> None:
-    def body(_: Any, total: Any) -> Any:
-        return total + pp.sample("z", dist.Normal(0.0, 1.0))  # here
+@refused(UnsupportedError, "in a loop in a loop", "one of the two loops a plate", "z")
+def a_choice_that_reads_itself_in_a_loop_in_a_loop(pp: Any) -> None:
+    def step(before: Any, _: Any) -> Any:
+        z = pp.sample("z", dist.Normal(before, 1.0))  # here
+        return z, z
 
-    compiled(lambda: jax.lax.fori_loop(0, 3, body, 0.0))
+    def outer(carry: Any, _: Any) -> Any:
+        return jax.lax.scan(step, carry, None, length=2)[0], None
+
+    compiled(lambda: jax.lax.scan(outer, 0.0, None, length=3))
 
 
-@refused(UnsupportedError, "inside jax.lax.scan (or fori_loop, map)", SCAN, "x")
-def an_observation_in_a_map(pp: Any) -> None:
+@refused(UnsupportedError, "from step to step of a loop", "outside of the loop", "w")
+def a_parameter_that_starts_from_rows(pp: Any) -> None:
+    def step(carry: Any, x: Any) -> Any:
+        return carry, pp.param("w", x)  # here
+
+    compiled(lambda xs: jax.lax.scan(step, 0.0, xs), np.zeros(3))
+
+
+@refused(UnsupportedError, "from copy to copy of jax.vmap", "an axis for the copies", "w")
+def a_parameter_that_starts_from_copies(pp: Any) -> None:
     def one(x: Any) -> Any:
-        pp.observe("x", dist.Normal(0.0, 1.0), x)  # here
-        return x
-
-    compiled(lambda xs: jax.lax.map(one, xs), np.zeros(3))
-
-
-@refused(UnsupportedError, "inside jax.lax.cond", "move the site out of the branch", "z")
-def a_choice_in_a_branch(pp: Any) -> None:
-    def yes() -> Any:
-        return pp.sample("z", dist.Normal(0.0, 1.0))  # here
-
-    compiled(lambda x: jax.lax.cond(x > 0, yes, lambda: 0.0), np.float32(1.0))
-
-
-@refused(UnsupportedError, "inside jax.lax.cond (or switch)", "out of the branch", "w")
-def a_parameter_in_a_switch(pp: Any) -> None:
-    def first() -> Any:
-        return pp.param("w", 0.0)  # here
-
-    compiled(lambda k: jax.lax.switch(k, [first, lambda: 0.0]), np.int32(1))
-
-
-@refused(UnsupportedError, "inside jax.vmap", "as a plate", "z")
-def a_choice_in_a_vmap(pp: Any) -> None:
-    def one(x: Any) -> Any:
-        return pp.sample("z", dist.Normal(x, 1.0))  # here
+        return pp.param("w", x)  # here
 
     compiled(lambda xs: jax.vmap(one)(xs), np.zeros(3))
 
 
-@refused(UnsupportedError, "inside jax.vmap", "as a plate", "z")
-def a_choice_in_a_vmap_that_reads_nothing_of_it(pp: Any) -> None:
+@refused(UnsupportedError, "through this transform", "as a plate", "z")
+def a_traced_transform_under_vmap(pp: Any) -> None:
     def one(x: Any) -> Any:
-        return x + pp.sample("z", dist.Normal(0.0, 1.0))  # here
+        law = dist.TransformedDistribution(
+            dist.Normal(jnp.zeros(3), 1.0), dist.transforms.StickBreakingTransform()
+        )
+        return x * pp.sample("z", law)  # here
 
     compiled(lambda xs: jax.vmap(one)(xs), np.zeros(3))
-
-
-@refused(UnsupportedError, "inside jax.vmap", "as a plate", "f")
-def a_factor_in_a_vmap_that_reads_nothing_of_it(pp: Any) -> None:
-    def one(x: Any) -> Any:
-        pp.factor("f", 1.0)  # here
-        return x
-
-    compiled(lambda xs: jax.vmap(one)(xs), np.zeros(3))
-
-
-@refused(UnsupportedError, "inside jax.vmap", "as a plate", "z")
-def a_choice_in_a_jit_in_a_vmap(pp: Any) -> None:
-    @jax.jit
-    def helper() -> Any:
-        return pp.sample("z", dist.Normal(0.0, 1.0))  # here
-
-    compiled(lambda xs: jax.vmap(lambda x: x + helper())(xs), np.zeros(3))
 
 
 @refused(UnsupportedError, "inside a JAX derivative", "Python loop", "z")
@@ -736,12 +692,14 @@ def a_factor_that_never_runs(pp: Any) -> None:
 # NumPyro's messages that have no meaning here yet
 
 
-@refused(UnsupportedError, "the NumPyro message 'control_flow'", "without it", None, ("numpyro",))
-def a_numpyro_scan(pp: Any) -> None:
+@refused(UnsupportedError, "a handler that fixes values", "as rows of the loop", None, ("numpyro",))
+def a_numpyro_scan_that_is_conditioned(pp: Any) -> None:
+    from numpyro import handlers
     from numpyro.contrib.control_flow import scan
 
     def model() -> None:
-        scan(lambda c, x: (c, pp.sample("z", dist.Normal(0.0, 1.0))), 0.0, jnp.zeros(3))  # here
+        with handlers.condition(data={"z": jnp.zeros(3)}):
+            scan(lambda c, x: (c, pp.sample("z", dist.Normal(0.0, 1.0))), 0.0, jnp.zeros(3))  # here
 
     compiled(model)
 

@@ -245,6 +245,40 @@ def test_vmap_makes_copies_with_draws_of_their_own() -> None:
     held(_mapped(True), _mapped(False), {"y": Y[:2]}, params)
 
 
+def _chains(with_vmap: bool) -> Pair:
+    """Chains side by side: a loop under vmap, and a plate in a loop."""
+
+    def step(u: Any, p: Any) -> Callable[[Any, Any], Any]:
+        def one(before: Any, y: Any) -> Any:
+            law = nd.Bernoulli(logits=u + 0.7 * before) if p is None else nd.Bernoulli(p)
+            z = rb.sample("z", law)
+            if p is not None:
+                rb.observe("y", nd.Normal(z + before, 1.0), y)
+            return 1.0 * z, None
+
+        return one
+
+    def model(y: Any) -> None:
+        if with_vmap:
+            jax.vmap(lambda y: rb.scan(step(None, 0.3), 0.0, y), in_axes=1)(y)
+        else:
+            rb.scan(step(None, jnp.full(2, 0.3)), jnp.zeros(2), y)
+
+    def guide(y: Any) -> None:
+        u = rb.param("u", jnp.zeros(2))
+        if with_vmap:
+            jax.vmap(lambda u: rb.scan(step(u, None), 0.0, jnp.zeros(2)))(u)
+        else:
+            rb.scan(step(u, None), jnp.zeros(2), jnp.zeros(2))
+
+    return model, guide
+
+
+def test_chains_side_by_side_are_a_loop_under_vmap() -> None:
+    y = np.array([[0.4, -1.1], [0.7, 0.2]])
+    held(_chains(True), _chains(False), {"y": y}, COINS)
+
+
 LAWS: dict[str, Callable[[Any], Any]] = {
     "a vector": lambda x: nd.Normal(x * jnp.ones(3), 1.0).to_event(1),
     "a batch": lambda x: nd.Normal(jnp.arange(3.0), jnp.exp(x)),
