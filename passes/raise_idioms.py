@@ -16,6 +16,7 @@ from xdsl.pattern_rewriter import (
     PatternRewriteWalker,
     RewritePattern,
 )
+from xdsl.transforms.dead_code_elimination import region_dce
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import shape_of, tuple_of
@@ -54,7 +55,7 @@ class RaiseIdiomsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         patterns = GreedyRewritePatternApplier([LogSumExp(), LogSoftmax(), Softmax()])
-        PatternRewriteWalker(patterns).rewrite_module(op)
+        PatternRewriteWalker(patterns, post_walk_func=region_dce).rewrite_module(op)
 
 
 class LogSumExp(RewritePattern):
