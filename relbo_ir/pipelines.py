@@ -25,7 +25,7 @@ from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.scopes import verify_module
 from relbo_ir.universe import RELBO_UNIVERSE
 
-_ELBO = ("relbo-form-elbo", "relbo-canonicalize", "cse")
+_ELBO = ("relbo-form-elbo", "relbo-raise-idioms", "relbo-canonicalize", "cse")
 _OBJECTIVE = (*_ELBO, "relbo-unconstrain-params")
 _SCORE = (
     "relbo-split-addends",

@@ -28,6 +28,7 @@ PASSES: dict[str, str] = {
     "relbo-lower-sampling": "relbo_ir.passes.lower_sampling:LowerSamplingPass",
     "relbo-pathwise": "relbo_ir.passes.pathwise:PathwisePass",
     "relbo-predict": "relbo_ir.passes.predict:PredictPass",
+    "relbo-raise-idioms": "relbo_ir.passes.raise_idioms:RaiseIdiomsPass",
     "relbo-rao-blackwellize": "relbo_ir.passes.rao_blackwellize:RaoBlackwellizePass",
     "relbo-report": "relbo_ir.passes.report:ReportPass",
     "relbo-score-function": "relbo_ir.passes.score_function:ScoreFunctionPass",

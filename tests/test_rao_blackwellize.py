@@ -269,7 +269,7 @@ def test_pruning_needs_a_baseline() -> None:
     q = 1.0 / (1.0 + math.exp(0.3))
     scores = q * (1.0 - q)
     module = objective_module({"phi0": "real", "phi1": "real"}, OPPOSITE)
-    assert PIPELINES["score-function"][4:8] == (
+    assert PIPELINES["score-function"][5:9] == (
         "relbo-split-addends",
         "relbo-score-function",
         "relbo-rao-blackwellize",
