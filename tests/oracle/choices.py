@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -123,7 +123,7 @@ class Choices:
         name, how = site.site.data, site.how.data
         if name in self.values:
             raise ValueError(f'two choices are named "{name}"')
-        digits = self.digits(name, law.shape)
+        digits, law = self.digits(name, law.shape), replace(law, mask=None)
         if law.family in LOCATION_SCALE:
             value, weight = self._location_scale(law, digits, how)
         elif how is How.PATHWISE:
