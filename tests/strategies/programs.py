@@ -20,7 +20,7 @@ from .scope import FEATURES, Drawn, Scope, Shared
 FAMILIES = ("finite", "normal", "mixed")
 OUTCOME_LIMIT = 4000
 _NODES = 12
-_COUNTS = {"finite": (1, 3, 4, 5, 3, 4, 2), "normal": (1, 3, 2, 3), "mixed": (1, 3, 4, 5, 3, 4)}
+_COUNTS = {"finite": (1, 3, 4, 5, 3, 4, 2), "normal": (1, 3, 3, 2, 3), "mixed": (1, 3, 4, 5, 3, 4)}
 """How many choices a program has, with how often that is; fewer where outcomes would be many."""
 
 
