@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo docs test lint types pytest compat benchmarks clean
+.PHONY: help demo docs test lint types pytest soundness compat benchmarks clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,12 @@ types: $(VENV)/dev.stamp
 
 pytest: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -q -n auto
+
+N ?= 1000
+SEED ?= 0
+soundness: $(VENV)/dev.stamp ## N random programs of a SEED held to the exact oracle, and all mutants
+	SOUNDNESS_PROGRAMS=$(N) SOUNDNESS_SEED=$(SEED) $(BIN)/python -m pytest -q -n auto \
+	  tests/soundness tests/test_soundness_programs.py
 
 compat: $(VENV)/dev.stamp ## the subset that also runs with the newest JAX
 	$(BIN)/python -m pytest -q -m compat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -48,11 +49,36 @@ def load_main(module: ModuleOp, symbol: str = "elbo") -> Callable[..., Any]:
     return load(emit_function(module, symbol))["main"]
 
 
-def summed_estimator(
-    module: ModuleOp, arguments: Arguments, draws: Draws, weights: Array
-) -> tuple[float, dict[str, Array]]:
+@dataclass(frozen=True)
+class Estimates:
     """
-    Σₖ wₖ·(value and gradient of the emitted estimator with the draws of outcome k).
+    The value (K,) of the emitted estimator and its gradient, by parameter (K, *shape), in each
+    outcome that can occur, with its probability (K,).
+    """
+
+    weights: Array
+    values: Array
+    gradients: dict[str, Array]
+
+    def mean(self) -> tuple[float, dict[str, Array]]:
+        """The mean of value and gradient over all draws."""
+        means = {name: self._mean(rows) for name, rows in self.gradients.items()}
+        return float(self._mean(self.values)), means
+
+    def variance(self) -> dict[str, Array]:
+        """The variance of the gradient."""
+        return {
+            name: self._mean((rows - self._mean(rows)) ** 2)
+            for name, rows in self.gradients.items()
+        }
+
+    def _mean(self, rows: Array) -> Array:
+        return np.tensordot(self.weights, rows, axes=1)
+
+
+def estimates(module: ModuleOp, arguments: Arguments, draws: Draws, weights: Array) -> Estimates:
+    """
+    The emitted estimator with the draws of each outcome.
 
     Operation by operation: the programs are all different, and compiling one takes XLA longer
     than running it. Outcomes are padded to a fixed number, so that operations are compiled once.
@@ -68,11 +94,11 @@ def summed_estimator(
         values.append(np.asarray(rows).astype(_dtype(arg.type)))
         axes.append(None if drawn is None else 0)
     results = _all_outcomes(main, values, axes, count)
-    mass = np.concatenate([weights, np.zeros(count - len(weights))])
-    alive = mass > 0
-    means = [np.tensordot(mass[alive], np.asarray(r)[alive], axes=1) for r in results]
-    gradients = dict(zip(parameters_of(func), means[1:], strict=True))
-    return float(means[0]), gradients
+    if all(axis is None for axis in axes):
+        results = [np.broadcast_to(r, (count, *np.shape(r))) for r in results]
+    alive = np.flatnonzero(weights > 0)
+    value, *slopes = (np.asarray(r)[alive] for r in results)
+    return Estimates(weights[alive], value, dict(zip(parameters_of(func), slopes, strict=True)))
 
 
 def _padded(count: int) -> int:

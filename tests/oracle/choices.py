@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -137,6 +137,7 @@ class Choices:
 
     def outcome(self, law: Law, digits: Array, how: How) -> tuple[Dual, Dual]:
         """The draws of a law in every outcome, by the digits of their elements, and their weight."""
+        law = replace(law, mask=None)
         if law.family in LOCATION_SCALE:
             value, weight = self._location_scale(law, digits, how)
         elif how is How.PATHWISE:

@@ -76,6 +76,8 @@ def times(tangent: Array | float, derivative: Array | float) -> Array:
     """Their product, 0 where either factor is 0: what cannot move changes nothing, even at ∞."""
     with np.errstate(all="ignore"):
         product = np.asarray(tangent) * np.asarray(derivative)
+        if np.isfinite(np.sum(product)):
+            return product
     nothing = (np.asarray(tangent) == 0) | (np.asarray(derivative) == 0)
     return np.where(nothing, 0.0, product)
 
@@ -101,6 +103,15 @@ def linear(x: Dual, function: Callable[[Array], Array]) -> Dual:
     if x.tangent is None:
         return Dual(function(x.value))
     return Dual(function(x.value), np.stack([function(t) for t in x.tangent]))
+
+
+def rowwise(x: Dual, function: Callable[[Array], Array]) -> Dual:
+    """`linear`, for a function that treats every outcome alike: all tangents at once."""
+    if x.tangent is None:
+        return Dual(function(x.value))
+    coordinates, outcomes = x.tangent.shape[:2]
+    rows = function(x.tangent.reshape(coordinates * outcomes, *x.shape))
+    return Dual(function(x.value), rows.reshape(coordinates, outcomes, *rows.shape[1:]))
 
 
 def linear_together(xs: Sequence[Dual], function: Callable[[list[Array]], Array]) -> Dual:
@@ -129,18 +140,18 @@ def aligned(x: Dual, shape: tuple[int, ...]) -> Dual:
         rows = array.shape[0]
         return np.broadcast_to(array.reshape(rows, *missing, *array.shape[1:]), (rows, *shape))
 
-    return linear(x, widen)
+    return rowwise(x, widen)
 
 
 def total(x: Dual, axes: Sequence[int] | None = None) -> Dual:
     """The sum over axes of the tensor (all of them by default), in every outcome."""
     chosen = range(len(x.shape)) if axes is None else axes
-    return linear(x, lambda a: np.sum(a, axis=tuple(k + 1 for k in chosen)))
+    return rowwise(x, lambda a: np.sum(a, axis=tuple(k + 1 for k in chosen)))
 
 
 def element(x: Dual, axis: int, index: int) -> Dual:
     """The slice at one index of one axis, which is dropped."""
-    return linear(x, lambda a: np.take(a, index, axis=axis + 1))
+    return rowwise(x, lambda a: np.take(a, index, axis=axis + 1))
 
 
 def fold(x: Dual, axis: int, step: Callable[[Dual, Dual], Dual]) -> list[Dual]:
@@ -154,7 +165,7 @@ def fold(x: Dual, axis: int, step: Callable[[Dual, Dual], Dual]) -> list[Dual]:
 def product(x: Dual) -> Dual:
     """The product of all elements, in every outcome."""
     count = int(np.prod(x.shape, dtype=int))
-    flat = linear(x, lambda a: a.reshape(a.shape[0], count))
+    flat = rowwise(x, lambda a: a.reshape(a.shape[0], count))
     if count == 0:
         return Dual(np.ones(1))
     return fold(flat, 0, lambda a, b: a * b)[-1]

@@ -6,7 +6,7 @@ import numpy as np
 
 from relbo_ir.dialects.estim import AttachOp, ScoreOp
 
-from .dual import Array, Dual, aligned, chain, linear, total
+from .dual import Array, Dual, aligned, chain, rowwise, total
 
 
 def score(op: ScoreOp, operands: list[Dual]) -> Dual:
@@ -36,7 +36,7 @@ def _mapped(u: Dual, axes: tuple[int, ...], shape: tuple[int, ...]) -> Dual:
         moved = np.transpose(array, (0, *(k + 1 for k in order)))
         return moved.reshape(array.shape[0], *wide)
 
-    return aligned(linear(summed, arrange), shape)
+    return aligned(rowwise(summed, arrange), shape)
 
 
 def attach(op: AttachOp, operands: list[Dual]) -> Dual:

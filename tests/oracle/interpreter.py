@@ -12,7 +12,7 @@ from relbo_ir.dialects import prob
 from relbo_ir.dialects.estim import LeaveOneOutOp, RunningMeanOp
 
 from .choices import Choices, Precision
-from .dual import Dual, total
+from .dual import Dual, aligned, total
 from .loops import draw_steps
 from .machine import (
     Arguments,
@@ -188,6 +188,12 @@ class _Replay:
             for arg, role in zip(func.body.block.args, func.roles, strict=True):
                 if isinstance(role, (prob.ParameterAttr, prob.UnconstrainedAttr)):
                     self.machine.values[arg] = moving[role.parameter.data]
+        self.weights = {
+            op.sym_name.data: op.size.value.data / op.count
+            for func in parts
+            for op in func.body.block.ops
+            if isinstance(op, prob.PlateOp)
+        }
         separate = len(parts) == 2
         sites = [
             op
@@ -241,13 +247,23 @@ class _Replay:
         else:
             draw_steps(self.machine, op, self.sites, self.choices)
 
+    def _weighed(self, op: prob.SampleOp | prob.ObserveOp, density: Dual) -> Dual:
+        """A log density times what its site weighs."""
+        for plate in () if op.plates is None else op.plates:
+            density = density * self.weights[plate.plate.string_value()]
+        if op.scale is None:
+            return density
+        scale = self.machine.number(op.scale)
+        shape = np.broadcast_shapes(scale.shape, density.shape)
+        return aligned(scale, shape) * aligned(density, shape)
+
     def _draw(self, op: Operation) -> None:
         if isinstance(op, prob.SampleOp):
             law = self.machine.law(op.law if op.guide is None else op.guide)
             value = self.choices.draw(op, law)
             self.machine.values[op.value] = value
             _check_drawn(self.machine, op)
-            self._add(f"{op.site.data}.entropy", -law.log_density(value))
+            self._add(f"{op.site.data}.entropy", -self._weighed(op, law.log_density(value)))
 
     def _replay(self, op: Operation) -> None:
         if not isinstance(op, prob.SampleOp):
@@ -261,12 +277,13 @@ class _Replay:
         if value.shape != law.shape:
             raise ValueError(f'"{name}" is {value.shape} in the guide, {law.shape} in the model')
         self.machine.values[op.value] = value
-        self._add(f"{name}.prior", law.log_density(value))
+        self._add(f"{name}.prior", self._weighed(op, law.log_density(value)))
 
     def _observe(self, op: Operation) -> None:
         if isinstance(op, prob.ObserveOp):
             law = self.machine.law(op.law)
-            self._add(f"{op.site.data}.likelihood", law.log_density(self.machine.number(op.value)))
+            density = law.log_density(self.machine.number(op.value))
+            self._add(f"{op.site.data}.likelihood", self._weighed(op, density))
 
     def _factor(self, op: Operation) -> None:
         if isinstance(op, prob.FactorOp):

@@ -24,7 +24,8 @@ class Law:
     """
     A law in every outcome. All wrappers act element by element on a draw, so a law is a family
     with parameters broadcast to the shape of a draw (category weights have one axis more), and
-    the transforms of its draws, innermost first, each with its arguments.
+    the transforms of its draws, innermost first, each with its arguments. `mask` says of each
+    element whether its density counts; a draw does not know of it.
     """
 
     family: str
@@ -32,6 +33,7 @@ class Law:
     shape: tuple[int, ...]
     event_rank: int
     transforms: tuple[tuple[Transform, tuple[Dual, ...]], ...] = ()
+    mask: Dual | None = None
 
     def log_density(self, value: Dual) -> Dual:
         """One number per batch element: the density of each element, summed over the event."""
@@ -39,9 +41,11 @@ class Law:
         for transform, arguments in reversed(self.transforms):
             value, slope = _invert(transform, arguments, value)
             correction = correction - slope
-        rows = DENSITIES[self.family](value, *self.parameters) + correction
+        rows = aligned(DENSITIES[self.family](value, *self.parameters) + correction, self.shape)
+        if self.mask is not None:
+            rows = masked(rows, self.mask.value, 0.0)
         batch = len(self.shape) - self.event_rank
-        return total(aligned(rows, self.shape), range(batch, len(self.shape)))
+        return total(rows, range(batch, len(self.shape)))
 
     def forward(self, draw: Dual) -> Dual:
         """A draw of the family through the transforms."""
@@ -82,7 +86,11 @@ def law_of(op: Operation, operands: list[Dual | Law]) -> Law:
                     (t, tuple(aligned(x, shape) for x in arguments))
                     for t, arguments in base.transforms
                 ),
+                mask=None if base.mask is None else aligned(base.mask, shape),
             )
+        case dist.MaskOp():
+            mine = _of_elements(numbers[0], shape)
+            return replace(base, mask=mine if base.mask is None else _both(base.mask, mine))
         case dist.TransformedOp():
             if base.family in FINITE or base.family == "poisson":
                 raise NotImplementedError("the oracle does not transform discrete laws")
@@ -90,6 +98,16 @@ def law_of(op: Operation, operands: list[Dual | Law]) -> Law:
             return replace(base, transforms=(*base.transforms, step))
         case _:
             raise NotImplementedError(f"the oracle has no semantics for {op.name}")
+
+
+def _of_elements(mask: Dual, shape: tuple[int, ...]) -> Dual:
+    """A mask of batch elements as one of all elements of a draw."""
+    events = (1,) * (len(shape) - len(mask.shape))
+    return aligned(Dual(mask.value.reshape(*mask.value.shape, *events)), shape)
+
+
+def _both(one: Dual, other: Dual) -> Dual:
+    return Dual(np.logical_and(one.value, other.value))
 
 
 def _family(op: dist.FamilyOp, parameters: list[Dual], shape: tuple[int, ...]) -> Law:
@@ -109,7 +127,7 @@ def _family(op: dist.FamilyOp, parameters: list[Dual], shape: tuple[int, ...]) -
 def family_of(law: SSAValue) -> dist.FamilyOp:
     """The op of the family under all wrappers of a law, without evaluating anything."""
     op = law.owner
-    while isinstance(op, (dist.IndependentOp, dist.ExpandOp, dist.TransformedOp)):
+    while isinstance(op, (dist.IndependentOp, dist.ExpandOp, dist.TransformedOp, dist.MaskOp)):
         op = op.base.owner
     if not isinstance(op, dist.FamilyOp):
         raise NotImplementedError(f"the oracle draws from no law like {law.type}")

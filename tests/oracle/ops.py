@@ -14,7 +14,7 @@ from xdsl.ir import Attribute, Operation
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import shape_of, tuple_of
 
-from .dual import Array, Dual, aligned, chain, element, linear, linear_together
+from .dual import Array, Dual, aligned, chain, element, linear_together, rowwise
 from .elementwise import evaluate_elementwise
 from .indexing import dynamic_slice, gather, sort
 from .matrices import cholesky, triangular_solve
@@ -85,7 +85,7 @@ def _broadcast(op: lax.BroadcastInDimOp, x: Dual) -> Dual:
     expanded = [1] * len(target)
     for size, dimension in zip(x.shape, dimensions, strict=True):
         expanded[dimension] = size
-    return aligned(linear(x, lambda a: a.reshape(a.shape[0], *expanded)), target)
+    return aligned(rowwise(x, lambda a: a.reshape(a.shape[0], *expanded)), target)
 
 
 def _pad(op: lax.PadOp, x: Dual, value: Dual) -> Dual:
@@ -116,7 +116,7 @@ def _pieces(op: lax.SplitOp, x: Dual) -> list[Dual]:
         return np.take(a, range(start, stop), axis=axis)
 
     return [
-        linear(x, lambda a, i=start, j=stop: piece(a, i, j)) for start, stop in pairwise(starts)
+        rowwise(x, lambda a, i=start, j=stop: piece(a, i, j)) for start, stop in pairwise(starts)
     ]
 
 
@@ -130,7 +130,7 @@ def _iota(op: lax.IotaOp) -> Dual:
 def _slice(op: lax.SliceOp, x: Dual) -> Dual:
     bounds = zip(tuple_of(op.start), tuple_of(op.limit), tuple_of(op.strides), strict=True)
     index = (slice(None), *(slice(*b) for b in bounds))
-    return linear(x, lambda a: a[index])
+    return rowwise(x, lambda a: a[index])
 
 
 def _integer_pow(op: lax.IntegerPowOp, x: Dual) -> Dual:
@@ -161,10 +161,10 @@ def evaluate(op: Operation, operands: list[Dual]) -> list[Dual]:
             return [_broadcast(op, xs[0])]
         case lax.ReshapeOp() | lax.SqueezeOp():
             target = shape_of(op.result)
-            return [linear(xs[0], lambda a: a.reshape(a.shape[0], *target))]
+            return [rowwise(xs[0], lambda a: a.reshape(a.shape[0], *target))]
         case lax.TransposeOp():
             order = (0, *_axes(op.permutation))
-            return [linear(xs[0], lambda a: np.transpose(a, order))]
+            return [rowwise(xs[0], lambda a: np.transpose(a, order))]
         case lax.ConcatenateOp():
             axis = op.dimension.value.data + 1
             return [linear_together(xs, lambda arrays: np.concatenate(arrays, axis=axis))]
@@ -182,7 +182,7 @@ def evaluate(op: Operation, operands: list[Dual]) -> list[Dual]:
             return [_pad(op, xs[0], xs[1])]
         case lax.RevOp():
             flipped = _axes(op.dimensions)
-            return [linear(xs[0], lambda a: np.flip(a, axis=flipped))]
+            return [rowwise(xs[0], lambda a: np.flip(a, axis=flipped))]
         case lax.SelectNOp():
             return [select(xs[0], xs[1:])]
         case lax.ClampOp():

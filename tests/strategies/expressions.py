@@ -10,6 +10,7 @@ from xdsl.ir import SSAValue
 from relbo_ir.dialects import lax
 
 from .build import Shape, floats, integers
+from .calls import branched, scanned
 from .scope import Drawn, Scope
 
 _SMALL = (0.5, -0.7, 1.3, -0.2)
@@ -31,9 +32,10 @@ def real(scope: Scope, shape: Shape, most: int, depth: int = 2) -> Term:
     """
     kinds = [_atom]
     if depth > 0:
-        kinds += [_affine, _sum, _draw, _product, _squashed, _selected, _looked_up]
-        kinds.append(_mixed if shape else _collapsed)
-    return kinds[scope.pick(len(kinds))](scope, shape, most, depth - 1)
+        kinds += [_affine, _sum, _draw, _product, _squashed, _selected, _looked_up, _called]
+        kinds += [_power, _power] if most > 1 and any(d.degree for d in scope.draws) else []
+        kinds += [_mixed, _mixed] if shape else [_collapsed]
+    return scope.choose(kinds)(scope, shape, most, depth - 1)
 
 
 def positive(scope: Scope, shape: Shape) -> SSAValue:
@@ -71,6 +73,31 @@ def unit(scope: Scope, shape: Shape) -> SSAValue:
             low = body.constant(scope.grid("unit_interval"), floats(shape))
             scope.shared.mark("select")
             return body.add(lax.SelectNOp(which, [low, unit(scope, shape)]))
+
+
+def mask(scope: Scope, shape: Shape) -> SSAValue:
+    """Booleans of the shape, from data or from a finite draw."""
+    scope.shared.mark("mask")
+    finite = _finite(scope)
+    if finite and scope.pick(2):
+        return _wide(scope, _condition(scope, finite, shape), shape)
+    limit = scope.body.constant(scope.grid("real"), floats(shape))
+    return scope.body.elementwise("lt", scope.data("real", shape), limit)
+
+
+def _wide(scope: Scope, x: SSAValue, shape: Shape) -> SSAValue:
+    if lax.shape_of(x) == shape:
+        return x
+    return scope.body.add(lax.BroadcastInDimOp(x, TensorType(i1, shape), []))
+
+
+def scale(scope: Scope, shape: Shape) -> SSAValue:
+    """What a site's addends weigh: a positive number, or one for each element."""
+    scope.shared.mark("scale")
+    own = shape if scope.pick(3) == 2 else ()
+    if scope.pick(2) == 0:
+        return scope.body.constant(scope.grid("positive"), floats(own))
+    return positive(scope, own)
 
 
 def _finite(scope: Scope) -> list[Drawn]:
@@ -123,11 +150,15 @@ def _fitted(scope: Scope, x: SSAValue, shape: Shape) -> SSAValue:
     if have == ():
         return body.spread(x, shape)
     scope.shared.mark("mixes_elements")
-    match scope.pick(3):
+    match scope.pick(4):
         case 0:
             return body.sum(x)
         case 1:
+            scope.shared.mark("index")
             return body.at(x, scope.pick(have[0]))
+        case 2:
+            scope.shared.mark("data_indexed")
+            return body.lookup(x, scope.data(f"below{have[0]}", (), floating=False))
         case _:
             return body.dot(x, body.numbers([_SMALL[scope.pick(4)] for _ in range(have[0])]))
 
@@ -148,7 +179,26 @@ def _product(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
     x = real(scope, shape, most, depth)
     y = real(scope, shape, most - x.degree, depth)
     scope.shared.mark("product")
+    if x.degree + y.degree > 1:
+        scope.shared.mark("polynomial")
     return Term(scope.body.elementwise("mul", x.value, y.value), x.degree + y.degree)
+
+
+def _power(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
+    """The product of two Normal draws, or of one with itself."""
+    moving = [d for d in scope.draws if 0 < d.degree < most]
+    if not moving:
+        return _product(scope, shape, most, depth)
+    x = moving[-1 - scope.pick(len(moving))]
+    fitting = [d for d in moving if d.degree + x.degree <= most] or [x]
+    y = fitting[-1 - scope.pick(len(fitting))]
+    degree = x.degree + y.degree
+    if degree > most:
+        return _product(scope, shape, most, depth)
+    scope.shared.mark("polynomial")
+    scope.shared.mark(f"dependent_{scope.name}")
+    one, other = (_fitted(scope, _as_real(scope, d), shape) for d in (x, y))
+    return Term(scope.body.elementwise("mul", one, other), degree)
 
 
 def _squashed(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
@@ -207,10 +257,31 @@ def _looked_up(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
     return Term(scope.body.spread(chosen, shape), degree)
 
 
+def _called(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
+    """
+    A loop along a vector or one of several branches, of what reads no Normal noise: they are not
+    proved to be smooth.
+    """
+    scope.shared.mark("nonlinear")
+    size = scope.shared.plate_size
+    if size and scope.pick(2) == 0:
+        slope = scope.body.constant(_SMALL[scope.pick(4)], floats(()))
+        last, all_of_them = scanned(scope, real(scope, (size,), 0, depth).value, slope)
+        return Term(all_of_them if shape else last, 0)
+    x = real(scope, shape, 0, depth)
+    scalars = [d for d in _finite(scope) if d.shape == ()]
+    if not scalars:
+        which = scope.data("below3", (), floating=False)
+        return Term(branched(scope, which, x.value, 2), 0)
+    drawn = scalars[-1 - scope.pick(len(scalars))]
+    scope.shared.mark(f"dependent_{scope.name}")
+    return Term(branched(scope, drawn.value, x.value, drawn.categories), 0)
+
+
 def _mixed(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
     """A vector whose elements read other elements of a vector."""
     x, body = real(scope, shape, most, depth), scope.body
-    match scope.pick(5):
+    match scope.pick(8):
         case 0:
             scope.shared.mark("causal")
             return Term(body.shift(x.value), x.degree)
@@ -223,9 +294,14 @@ def _mixed(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
         case 3:
             scope.shared.mark("causal")
             return Term(body.cumsum(x.value, True), x.degree)
+        case 4 | 5:
+            scope.shared.mark("data_indexed")
+            index = scope.data(f"below{shape[0]}", shape, floating=False)
+            return Term(body.lookup(x.value, index), x.degree)
         case _:
             parts = [real(scope, (), most, min(depth, 0)) for _ in range(shape[0])]
             scope.shared.mark("mixes_elements")
+            scope.shared.mark("stack")
             stacked = body.stack([part.value for part in parts], 0)
             return Term(stacked, max(part.degree for part in parts))
 

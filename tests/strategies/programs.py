@@ -13,13 +13,15 @@ from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.lax import shape_of
 
 from .build import Shape, floats
-from .expressions import positive, real, unit
+from .expressions import mask, positive, real, scale, unit
 from .program import Program
 from .scope import FEATURES, Drawn, Scope, Shared
 
 FAMILIES = ("finite", "normal", "mixed")
 OUTCOME_LIMIT = 4000
 _NODES = 12
+_COUNTS = {"finite": (1, 3, 4, 5, 3, 4, 2), "normal": (1, 3, 3, 2, 3), "mixed": (1, 3, 4, 5, 3, 4)}
+"""How many choices a program has, with how often that is; fewer where outcomes would be many."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,18 @@ def programs(draw: st.DrawFn, family: str | None = None) -> Program:
     gradients and scores. It has a parameter at least, and shrinks to one site and its prior.
     """
     chosen = FAMILIES[draw(st.integers(0, 2))] if family is None else family
-    plate_size = (0, 2, 3)[draw(st.integers(0, 2))]
-    shared = Shared(plate_size)
+    shared = Shared((0, 2, 3, 2)[draw(st.integers(0, 3))])
     guide = Scope(draw, "guide", shared)
     sites = _write_guide(guide, _sites(guide, chosen))
     model = Scope(draw, "model", shared)
     _write_model(model, sites)
-    module = ModuleOp([model.function(), guide.function(), prob.ElboOp("elbo", "model", "guide")])
+    functions = [*shared.functions, model.function(), guide.function()]
+    module = ModuleOp([*functions, prob.ElboOp("elbo", "model", "guide")])
+    if {"normal", "log_normal"} & shared.features and {
+        "bernoulli",
+        "categorical",
+    } & shared.features:
+        shared.mark("finite_and_normal")
     features = {name: name in shared.features for name in FEATURES}
     return Program(module, shared.arguments, features)
 
@@ -61,7 +68,7 @@ def _sites(scope: Scope, family: str) -> list[Site]:
     """The choices of a program, within the budget of outcomes."""
     sites: list[Site] = []
     budget = OUTCOME_LIMIT
-    for index in range(1 + scope.pick({"finite": 5, "normal": 3, "mixed": 4}[family])):
+    for index in range(scope.choose(_COUNTS[family])):
         wanted = family
         if family == "mixed":
             wanted = "finite" if index == 0 else ("normal", "finite")[scope.pick(2)]
@@ -116,6 +123,7 @@ def _write_guide(scope: Scope, sites: list[Site]) -> list[Site]:
             law,
             plates=prob.plates_attr(_plates(site, site.shape, scope)),
             auxiliary=site.auxiliary,
+            scale=_scale(scope, law),
         )
         value = scope.body.add(op)
         written.append(replace(site, degree=degree))
@@ -138,7 +146,20 @@ def _wrapped(scope: Scope, site: Site, law: SSAValue) -> SSAValue:
     if dist.law_of(law).batch_shape != site.shape:
         scope.shared.mark("expand")
         law = scope.body.add(dist.ExpandOp(law, site.shape))
+    law = _masked(scope, law)
     return scope.body.add(dist.IndependentOp(law, 1)) if site.independent else law
+
+
+def _masked(scope: Scope, law: SSAValue) -> SSAValue:
+    """The law, now and then with a mask on its density."""
+    if not scope.chance(8):
+        return law
+    return scope.body.add(dist.MaskOp(law, mask(scope, dist.law_of(law).batch_shape)))
+
+
+def _scale(scope: Scope, law: SSAValue) -> SSAValue | None:
+    """Now and then, what a site with that law weighs."""
+    return scale(scope, dist.law_of(law).batch_shape) if scope.chance(8) else None
 
 
 def _batch(scope: Scope, site: Site) -> Shape:
@@ -149,6 +170,7 @@ def _batch(scope: Scope, site: Site) -> Shape:
 def _finite_law(scope: Scope, site: Site) -> SSAValue:
     body, shape = scope.body, _batch(scope, site)
     if site.kind == "bernoulli":
+        scope.shared.mark("bernoulli")
         if scope.pick(2) == 0:
             scope.shared.mark("bernoulli_probs")
             return body.add(dist.BernoulliOp(unit(scope, shape)))
@@ -225,7 +247,8 @@ def _write_model(scope: Scope, sites: list[Site]) -> None:
     for site in order:
         law = _wrapped(scope, site, _prior(scope, site))
         plates = prob.plates_attr(_plates(site, site.shape, scope))
-        value = scope.body.add(prob.SampleOp(site.name, law, plates=plates))
+        scale = _scale(scope, law)
+        value = scope.body.add(prob.SampleOp(site.name, law, plates=plates, scale=scale))
         scope.draws.append(_drawn(site, value, site.degree))
     for index in range(scope.pick(3)):
         _observe(scope, f"y{index}")
@@ -241,10 +264,21 @@ def _factor(scope: Scope, name: str) -> None:
     scope.shared.mark("factor")
     size = scope.shared.plate_size
     value = real(scope, (size,) if size and scope.pick(2) else (), 4).value
+    if scope.chance(4):
+        value = _accumulated(scope, value)
     if shape_of(value) and scope.pick(2):
         scope.shared.mark("reduced")
         value = scope.body.sum(value)
     scope.body.block.add_op(prob.FactorOp(name, value))
+
+
+def _accumulated(scope: Scope, total: SSAValue) -> SSAValue:
+    """A total to which further terms are added, as a loop in Python does."""
+    scope.shared.mark("accumulation")
+    for _ in range(1 + scope.pick(3)):
+        term = real(scope, shape_of(total), 4, 1).value
+        total = scope.body.elementwise("add", total, term)
+    return total
 
 
 def _observe(scope: Scope, name: str) -> None:
@@ -275,7 +309,8 @@ def _observe(scope: Scope, name: str) -> None:
         shape = (3,)
         scope.shared.mark("expand")
         law = body.add(dist.ExpandOp(law, shape))
+    law = _masked(scope, law)
     floating = not kind.startswith("below") or scope.pick(2) == 1
     value = scope.data(kind, shape, floating)
     plates = prob.plates_attr(_plates(None, shape, scope))
-    body.block.add_op(prob.ObserveOp(name, law, value, plates))
+    body.block.add_op(prob.ObserveOp(name, law, value, plates, _scale(scope, law)))

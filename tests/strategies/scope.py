@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 from xdsl.dialects.builtin import IntAttr
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Region, SSAValue
 
 from relbo_ir.dialects import prob
@@ -15,16 +18,37 @@ from relbo_ir.dialects.prob import NameAttr
 
 from .build import Body, Shape, floats, integers
 
-FEATURES = (
-    "vector",
+Choice = TypeVar("Choice")
+
+LISTED = (
+    "bernoulli",
+    "categorical",
+    "normal",
+    "finite_and_normal",
+    "affine",
+    "polynomial",
     "plate",
+    "stack",
+    "index",
+    "data_indexed",
+    "scan",
+    "branch",
+    "shared_parameter",
+    "mask",
+    "scale",
+    "accumulation",
+)
+"""What a run of many programs has to have in enough of them."""
+
+FEATURES = (
+    *LISTED,
+    "vector",
     "independent",
     "expand",
     "auxiliary",
     "dependent_guide",
     "dependent_model",
     "reordered",
-    "shared_parameter",
     "select",
     "lookup",
     "product",
@@ -38,10 +62,7 @@ FEATURES = (
     "closure",
     "data_in_law",
     "deterministic",
-    "normal",
     "log_normal",
-    "affine",
-    "categorical",
     "bernoulli_probs",
     "bernoulli_logits",
     "unicode_name",
@@ -72,6 +93,7 @@ class Shared:
     )
     users: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     features: set[str] = field(default_factory=set[str])
+    functions: list[FuncOp] = field(default_factory=list[FuncOp])
 
     def mark(self, feature: str) -> None:
         """Notes that the program has a feature."""
@@ -98,6 +120,10 @@ class Scope:
     def pick(self, count: int) -> int:
         """A number below `count`; smaller ones are simpler."""
         return self.draw(st.integers(0, count - 1))
+
+    def choose(self, options: Sequence[Choice]) -> Choice:
+        """One of the options; the first is the simplest, and an option may stand there twice."""
+        return options[self.pick(len(options))]
 
     def chance(self, one_in: int) -> bool:
         """True about once in so many times; False is simpler."""

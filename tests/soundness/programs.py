@@ -1,0 +1,66 @@
+"""All programs of the mutation tests; each mutant has to be caught by one of them."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+
+import jax
+from helpers.vector_functions import EXACT, SUPERSET
+from xdsl.utils.exceptions import VerifyException
+
+from relbo_ir.dialects.errors import RelboError
+
+from . import models, texts
+from .base import STEPS, Checked
+
+UNSUPPORTED = ("scatter", "fft")
+"""Functions whose primitives the oracle does not evaluate."""
+
+MORE = {"clamp": lambda z: jax.lax.clamp(0.5, z, 1.9)}
+
+
+@functools.cache
+def programs() -> dict[str, Checked]:
+    """All programs, by name."""
+    functions = {n: f for n, f in (EXACT | SUPERSET | MORE).items() if n not in UNSUPPORTED}
+    hierarchy = models.hierarchy()
+    one_by_one = ("relbo-score-function{sites=w,c,e}", *STEPS[1:3])
+    own: dict[str, Checked] = {
+        "chain": models.chain(),
+        "groups": models.groups(),
+        "spread": models.spread(),
+        "hierarchy": hierarchy,
+        "hierarchy, score of a score": replace(hierarchy, steps=one_by_one),
+        "laws": models.laws(),
+        "score of a score": texts.score_of_a_score("relbo-rao-blackwellize"),
+        "merged scores": texts.score_of_a_score("relbo-canonicalize"),
+        "weighted scores": texts.weighted_scores(),
+        "one choice is left": texts.one_left(),
+        "baseline of b": texts.baseline_of_the_other(),
+        "baseline of its own draw": texts.baseline_of_its_own(),
+        "an attached gradient": texts.attached(),
+        "a jump": texts.a_jump(),
+        "an entropy": texts.entropy(),
+        "quotients": texts.quotients(),
+        "sites": texts.sites(),
+        "sites, formed": texts.sites_alone(),
+    }
+    slow: dict[str, Checked] = {
+        "draws": texts.draws(),
+        "emitted matrix": texts.a_matrix(),
+        "emitted entropy": texts.emitted(texts.entropy()),
+        "emitted scores": texts.emitted(texts.score_of_a_score()),
+    }
+    return own | {name: models.of(function) for name, function in functions.items()} | slow
+
+
+def caught() -> str | None:
+    """The program that shows that something is wrong, by its gradient or by an error."""
+    for name, each in programs().items():
+        try:
+            if not each.holds():
+                return name
+        except (ValueError, TypeError, AttributeError, VerifyException, RelboError):
+            return name
+    return None

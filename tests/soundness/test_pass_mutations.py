@@ -1,0 +1,21 @@
+"""Mistakes in the passes, planted one at a time: the programs catch each of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import estimator_mutants, split_mutants, upstream_mutants
+from .programs import caught, programs
+
+MUTANTS = upstream_mutants.MUTANTS | split_mutants.MUTANTS | estimator_mutants.MUTANTS
+
+
+def test_the_programs_hold() -> None:
+    wrong = [name for name, each in programs().items() if not each.holds()]
+    assert not wrong
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_an_unsound_pass_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    MUTANTS[mutant](monkeypatch)
+    assert caught() is not None

@@ -1,0 +1,96 @@
+"""Mistakes in what weighs an addend: which draws it reads, and how their densities are laid out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from xdsl.ir import Operation
+
+from relbo_ir.dialects import lax, prob
+from relbo_ir.passes import rao_blackwellize, upstreams
+from relbo_ir.passes.analyses.dependence.facts import Along, Dependence
+from relbo_ir.passes.analyses.dependence.table import NOTHING, Facts
+
+from .claims import claimed
+from .mutant import Mutant, wrapped
+
+
+def _scaled(original: Any) -> Any:
+    return lambda w, choice: original(w, choice) * 2.0
+
+
+def _shifted_windows(original: Any) -> Any:
+    def mutant(w: Any, u: Any, axis: int, along: Along) -> Any:
+        return original(w, u, axis, Along(along.size, along.axis, along.low + 1, along.high))
+
+    return mutant
+
+
+def _own_draws_alone(original: Any) -> Any:
+    def mutant(self: Any, op: Operation, facts: list[Facts]) -> Any:
+        if isinstance(op, prob.SampleOp):
+            return original(self, op, [NOTHING for _ in facts])
+        return original(self, op, facts)
+
+    return mutant
+
+
+MUTANTS: dict[str, Mutant] = {
+    "an upstream is scaled": wrapped(rao_blackwellize, "element_density", _scaled),
+    "running sums run the other way": wrapped(
+        upstreams,
+        "_running",
+        lambda f: lambda w, u, axis, reverse: f(w, u, axis, reverse=not reverse),
+    ),
+    "windows begin too late": wrapped(upstreams, "_windows", _shifted_windows),
+    "elements are taken from one place further": wrapped(
+        upstreams, "_taken", lambda f: lambda w, u, axis, source: f(w, u, axis, np.roll(source, 1))
+    ),
+    "data indices are read as the first row": wrapped(
+        upstreams,
+        "_gathered",
+        lambda f: (
+            lambda w, u, axis, index, count, mode: f(
+                w, u, axis, w.insert(lax.ConstantOp.splat(index.type, 0)), count, mode
+            )
+        ),
+    ),
+    "a slice is too short": wrapped(
+        upstreams,
+        "_cut",
+        lambda f: lambda w, x, axis, start, stop: f(w, x, axis, start, max(start + 1, stop - 1)),
+    ),
+    "padding is on the other side": wrapped(
+        upstreams, "_padded", lambda f: lambda w, x, axis, low, high: f(w, x, axis, high, low)
+    ),
+    "whatever is read is pruned": lambda patch: patch.setattr(
+        Dependence, "is_empty", property(lambda self: True)
+    ),
+    "an ancestor is pruned: laws are not followed": wrapped(
+        rao_blackwellize.DependenceOf, "rule", _own_draws_alone
+    ),
+    "a join keeps one side": lambda patch: patch.setattr(
+        Dependence, "join", lambda self, other: self
+    ),
+    "a reduction keeps its first element": lambda patch: patch.setattr(
+        Along,
+        "hull",
+        property(lambda self: Along.alike(self.size, int(self.low.min()), int(self.low.min()))),
+    ),
+    "the elements outside of a box move": wrapped(
+        Dependence, "take", lambda f: lambda self, axis, source: f(self, axis, source[::-1])
+    ),
+    "a reshape is a broadcast of the first element": lambda patch: patch.setattr(
+        Dependence, "reshape", lambda self, shape: claimed(self, tuple(shape))
+    ),
+    "a plate's upstreams are not summed": wrapped(
+        upstreams,
+        "_interval",
+        lambda f: (
+            lambda w, density, axis, along: f(
+                w, density, axis, Along.alike(along.size, int(along.low), int(along.low))
+            )
+        ),
+    ),
+}
