@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as nd
 import pytest
+from helpers.relations import Relation, relation
 from helpers.vector_functions import EXACT, SUPERSET, Function
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,31 +21,6 @@ from relbo_ir.lowering.trace import split_call, trace_elbo
 from relbo_ir.passes.analyses.dependence import Dependence, DependenceOf
 from relbo_ir.passes.treatment import choices, expectations
 from relbo_ir.pipelines import resolve, run
-
-Relation = np.ndarray[Any, np.dtype[np.bool_]]
-"""(*shape of the value, *shape of the choice): whether the element reads the other."""
-
-
-def relation(fact: Dependence) -> Relation:
-    """A fact, element by element; a data index counts as all rows."""
-    shape = fact.shape
-    inside = np.ones(shape, bool)
-    for axis, (start, stop) in enumerate(fact.box):
-        places = np.arange(shape[axis])
-        column = [-1 if k == axis else 1 for k in range(len(shape))]
-        inside &= ((places >= start) & (places < stop)).reshape(column)
-    result = inside
-    for along in fact.along:
-        places = np.arange(along.size)
-        column = [1] * len(shape)
-        if along.axis is not None:
-            column[along.axis] = -1
-        low, high = (x.reshape(column)[..., None] for x in (along.low, along.high))
-        mine = (places >= low) & (places <= high)
-        extra = result.ndim - len(shape)
-        mine = mine.reshape(*mine.shape[:-1], *[1] * extra, along.size)
-        result = result[..., None] & mine
-    return result
 
 
 # The algebra of facts, against dense relations.

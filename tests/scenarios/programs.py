@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,6 +125,13 @@ def check(
     assert set(gradient) <= set(found)
     for name, slope in gradient.items():
         np.testing.assert_allclose(-found[name], slope, rtol=tolerance, atol=tolerance)
+
+
+def hermite(dimensions: int, count: int = 6) -> tuple[Array, Array]:
+    """Nodes (K, dimensions) and weights (K,) of the standard Normal."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
+    grid = np.array(list(itertools.product(range(count), repeat=dimensions)))
+    return nodes[grid], np.prod(weights[grid] / math.sqrt(2.0 * math.pi), axis=1)
 
 
 def mean(weights: Array, rows: Any) -> Array:

@@ -13,11 +13,21 @@ import pytest
 from numpyro import handlers
 from numpyro.infer.reparam import LocScaleReparam
 from oracle import Precision
-from scenarios.programs import ALL, EXACT, EXPANDED, PLANNED, PRUNED, Array, Scenario, check, mean
-from scenarios.test_divergences import hermite
 from scipy import special, stats
 
 import relbo_ir as rb
+from scenarios.programs import (
+    ALL,
+    EXACT,
+    EXPANDED,
+    PLANNED,
+    PRUNED,
+    Array,
+    Scenario,
+    check,
+    hermite,
+    mean,
+)
 
 LOC, SCALE = 0.4, 1.3
 CENTRINGS = [0.0, 0.6, 1.0]
