@@ -49,3 +49,12 @@ def _mask(op: dist.MaskOp, facts: list[Facts]) -> list[Facts]:
     shape, batch = law.value.get_shape(), len(law.batch_shape)
     base, mask = facts
     return [join([base, each(mask, lambda d: d.broadcast(shape, range(batch)))])]
+
+
+@rule(dist.DeltaOp)
+def _delta(op: dist.DeltaOp, facts: list[Facts]) -> list[Facts]:
+    """A density reads the point element by element, and what is added at its own batch element."""
+    law = op.result.type
+    shape, batch = law.value.get_shape(), len(law.batch_shape)
+    value, density = facts
+    return [join([value, each(density, lambda d: d.broadcast(shape, range(batch)))])]
