@@ -182,3 +182,27 @@ def test_the_op_that_mixes_is_named() -> None:
 def test_an_addend_that_reads_nothing_has_no_fact() -> None:
     assert facts_of(objective(lambda z: jnp.ones(3)), "f") is None
     assert isinstance(facts_of(objective(jnp.exp), "z.prior"), Dependence)
+
+
+def test_a_point_is_read_element_by_element() -> None:
+    """An observed point law, in a plate, was said to mix its elements, and warned of."""
+
+    def model() -> None:
+        with relbo_ir.plate("two", 2):
+            law = nd.Normal(jnp.zeros((2, 3)), 1.0).to_event(1)
+            z = relbo_ir.sample("z", law)
+            density = jnp.sum(z, axis=-1)
+            relbo_ir.observe("y", nd.Delta(z, log_density=density, event_dim=1), z)
+
+    def guide() -> None:
+        loc = relbo_ir.param("loc", jnp.zeros((2, 3), jnp.float32))
+        with relbo_ir.plate("two", 2):
+            relbo_ir.sample("z", nd.Normal(loc, 1.0).to_event(1))
+
+    module, _ = trace_elbo(model, guide, split_call(model, (), {}))
+    run(module, resolve("objective"))
+    fact = facts_of(module, "y")
+    assert fact is not None
+    expected = np.zeros((2, 2, 3), bool)
+    expected[0, 0] = expected[1, 1] = True
+    assert np.array_equal(relation(fact), expected)

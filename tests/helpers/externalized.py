@@ -11,7 +11,7 @@ from relbo_ir import ELBO
 from relbo_ir.dialects import prob
 from relbo_ir.lowering.executable import find_function
 from relbo_ir.lowering.trace import split_call, trace_elbo
-from relbo_ir.pipelines import resolve, run
+from relbo_ir.pipelines import Step, resolve, run
 
 from .emitted import load_main
 
@@ -21,7 +21,7 @@ _LOWERED = ("relbo-expand-densities", "relbo-externalize-draws", "relbo-lower-es
 
 
 def externalized(
-    elbo: ELBO, args: tuple[Any, ...] = (), estimator: Sequence[str] = PLANNED
+    elbo: ELBO, args: tuple[Any, ...] = (), estimator: Sequence[Step] = PLANNED
 ) -> Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[Any, ...]]:
     """
     (unconstrained parameters, draws) → (value, gradients in the order of the parameters); draws
@@ -48,6 +48,7 @@ def externalized(
                     values.append(constants[role.function.data, role.index.data])
                 case _:
                     raise TypeError(f"the tests have no value for {role}")
-        return main(*(jnp.asarray(value) for value in values))
+        result = main(*(jnp.asarray(value) for value in values))
+        return result if isinstance(result, tuple) else (result,)
 
     return estimate

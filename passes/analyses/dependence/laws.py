@@ -71,3 +71,12 @@ def _mixture_same_family(op: dist.MixtureSameFamilyOp, facts: list[Facts]) -> li
 def _at_batch(d: Dependence, shape: tuple[int, ...], batch: int) -> Dependence:
     """A value of batch shape, or of one that broadcasts to it, at every element of a draw."""
     return d.broadcast(shape, range(batch - len(d.shape), batch))
+
+
+@rule(dist.DeltaOp)
+def _delta(op: dist.DeltaOp, facts: list[Facts]) -> list[Facts]:
+    """A density reads the point element by element, and what is added at its own batch element."""
+    law = op.result.type
+    shape, batch = law.value.get_shape(), len(law.batch_shape)
+    value, density = facts
+    return [join([value, each(density, lambda d: d.broadcast(shape, range(batch)))])]

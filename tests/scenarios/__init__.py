@@ -1,0 +1,25 @@
+"""
+Scenarios that other libraries test gradients of ELBOs by, in our own programs and by exact means.
+
+The names of tests carry the catalogue's keys: DC (which terms belong in the weight of a draw), GV
+(values and gradients), PS (plates, minibatches, scales). Where a scenario's numbers stand in a file,
+`RELBO_SCENARIOS` names it; all other numbers are in the tests. Losses are −ELBO, in nats; gradients are
+in the unconstrained coordinates (logits of probabilities, logarithms of positive parameters).
+
+Not tested here:
+
+| key | why |
+|---|---|
+| PS-15, PS-16 | observations and plates in the body of a scan, which the tracer refuses |
+| GV-53 | straight-through draws: biased for the ELBO, and compared with another relaxation alone |
+| GV-18, in part | the parameter of a rejection sampler; no sampler here takes one |
+| GV-25 to GV-27, GV-29, GV-30, in part | a KL in closed form at sites that are named, and its refusal |
+| GV-36, GV-41, in part | measure-valued derivatives; the coins are exact or scored instead |
+| GV-37, in part | the batch is a plate; `jax.vmap` over a site is refused by the tracer |
+| GV-44, in part | a density that is masked away is traced, and never evaluated when the program runs |
+| GV-46, PS-06, in part | Rényi's bound; without latent choices it is the ELBO |
+| DC-01 to DC-09, in part | ORDER sets: here weights are read off values, never off the program's order |
+| DC-12, in part | a choice that cannot be reparameterised is a choice whose treatment is the score |
+
+The catalogue's value of a collapsed Beta-Binomial (GV-52) has six right digits; the exact one is here.
+"""
