@@ -261,13 +261,14 @@ class Objective:
         `params` (unconstrained; by default the initial ones).
 
         `relbo_ir.load` reads it, and so does the reader inside it, which needs jax and numpy alone.
-        The exported step is `value_and_grad`: running means are not handed on.
+        The step takes and gives a state, the running means, as `step` does.
         """
         params = self.init() if params is None else params
         self._coordinates.check(params)
         closed = {closure_name(*key): value for key, value in self.origin.constants.items()}
         program = Exportable(
-            step=self._executable.plain,
+            step=self.transition,
+            state=self.init_state(),
             step_slots=slots_of(self._executable, self.data),
             draw=self.draws.plain,
             draw_slots=slots_of(self.draws, self.data_for(self.draws)),
