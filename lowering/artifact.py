@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-FORMAT = 1
+FORMAT = 2
 FUNCTIONS = ("step", "values", "draws", "constrain")
 
 
@@ -41,14 +41,15 @@ class Program:
     A compiled estimator of an ELBO, to be maximised, and draws from its guide.
 
     `parameters` maps each parameter's name to `shape` and `dtype` of its unconstrained coordinates
-    and to its `constraint`; `data` and `sites` map names to `shape` and `dtype`. Parameters are
-    dicts by name of unconstrained arrays, data a dict by name, values in nats. A key is an int, a
-    typed key, or raw key data.
+    and to its `constraint`; `data`, `sites` and `state` map names to `shape` and `dtype`. Parameters
+    are dicts by name of unconstrained arrays, data and state dicts by name, values in nats. A key is
+    an int, a typed key, or raw key data.
     """
 
     def __init__(self, metadata: Any, functions: dict[str, Any], arrays: dict[str, Any]):
         self.parameters, self.data = metadata["parameters"], metadata["data"]
         self.sites, self.platforms = metadata["sites"], tuple(metadata["platforms"])
+        self.state = metadata["state"]
         self._impl, self._reads, self._arrays = metadata["key"], metadata["reads"], arrays
         self._calls = {name: jax.jit(function.call) for name, function in functions.items()}
 
@@ -61,8 +62,29 @@ class Program:
         return self._calls["constrain"](self._params(params))
 
     def value_and_grad(self, params: Any, key: Any, data: Any = ()) -> tuple[Any, dict[str, Any]]:
-        """Unbiased estimates of the ELBO and of its gradient in the unconstrained parameters."""
-        return self._calls["step"](self._params(params), self._key(key), self._given("step", data))
+        """
+        Unbiased estimates of the ELBO and of its gradient in the unconstrained parameters, as of a
+        first step: a later `step` may have less noise.
+        """
+        value, gradient, _ = self.step(params, key, data)
+        return value, gradient
+
+    def init_state(self) -> dict[str, Any]:
+        """What the first `step` takes: the running means, empty where the program has none."""
+        return {n: np.zeros(t["shape"], t["dtype"]) for n, t in self.state.items()}
+
+    def step(
+        self, params: Any, key: Any, data: Any = (), state: Any = None
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """
+        `value_and_grad`, with what one step hands to the next: gives value, gradient and the new
+        state. Without a state it is the first step.
+        """
+        state = self.init_state() if state is None else state
+        _check_names("states", self.state, state)
+        fitted = {n: _fitted(f"state {n!r}", state[n], t) for n, t in self.state.items()}
+        given = self._given("step", data)
+        return self._calls["step"](self._params(params), self._key(key), given, fitted)
 
     def value(self, params: Any, key: Any, data: Any = ()) -> Any:
         """An unbiased estimate of the ELBO, a scalar."""
@@ -126,7 +148,7 @@ def _check_names(what: str, known: Any, given: Any) -> None:
     if missing or unknown:
         raise ArtifactError(
             f"the {what} are not the program's; missing: {missing}, unknown: {unknown}",
-            "pass a dict like the one that `init` gives",
+            "pass a dict like the one that `init` (of parameters) or `init_state` gives",
         )
 
 
@@ -186,7 +208,12 @@ def _check_digests(path: Any, members: dict[str, bytes], digests: Any) -> None:
 
 
 def _check_runs(path: Any, program: Program) -> None:
-    types = [*program.parameters.values(), *program.data.values(), *program.sites.values()]
+    types = [
+        *program.parameters.values(),
+        *program.data.values(),
+        *program.sites.values(),
+        *program.state.values(),
+    ]
     wide = {t["dtype"] for t in types} & {"float64", "int64", "uint64", "complex128"}
     if wide and not jax.config.read("jax_enable_x64"):
         raise ArtifactError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -102,7 +103,8 @@ def to_unconstrained(
     """The unconstrained coordinates of a parameter's value; ModelError where it is outside."""
     constraint = constraint_object(attr)
     array = jax.numpy.asarray(value)
-    if not bool(np.all(np.asarray(constraint(array)))) or bool(np.any(np.isnan(array))):
+    held = np.asarray(array)  # NumPy compares at once what JAX would compile, shape by shape
+    if not bool(np.all(np.asarray(constraint(held)))) or bool(np.any(np.isnan(held))):
         raise ModelError(
             f'parameter "{parameter}" is {np.array2string(np.asarray(value), threshold=8)}, '
             f"outside its constraint {attr.constraint.data}",
@@ -110,4 +112,15 @@ def to_unconstrained(
             site=parameter,
             line=line,
         )
-    return bijection(attr).inv(array)
+    return _inverse(attr, array)
+
+
+@partial(jax.jit, static_argnums=0)
+def _inverse(attr: ConstraintAttr, value: jax.Array) -> jax.Array:
+    return bijection(attr).inv(value)
+
+
+@partial(jax.jit, static_argnums=0)
+def to_constrained(attr: ConstraintAttr, value: Any) -> jax.Array:
+    """The value of a parameter at its unconstrained coordinates."""
+    return bijection(attr)(value)

@@ -33,6 +33,8 @@ class Executable:
     """(params, key, data) → (value, gradients by name), or the named results; jitted."""
     run_value: Callable[..., Any]
     """(params, key, data) → the first result alone; jitted."""
+    run_values: Callable[..., Any]
+    """(params, key, data, n) → the first result for each of n keys split off this one; jitted."""
     plain: Callable[..., Any]
     """As `run`, for use inside another jit."""
     step: Callable[..., Any]
@@ -62,9 +64,21 @@ def executable(module: ModuleOp, symbol: str = "elbo") -> Executable:
     def value(params: Any, key: Any, data: Any) -> Any:
         return plain(params, key, data)[0]
 
-    roles = tuple(data_roles(find_function(module, symbol)))
+    def values(params: Any, key: Any, data: Any, n: int) -> Any:
+        keys = jax.random.split(key, n)
+        # One after the other: XLA takes three times as long to compile batches, and runs alike.
+        return jax.lax.map(lambda key: value(params, key, data), keys)
+
     made = Executable(
-        source, jax.jit(plain), jax.jit(value), plain, step, jax.jit(step), initial, roles
+        source=source,
+        run=jax.jit(plain),
+        run_value=jax.jit(value),
+        run_values=jax.jit(values, static_argnums=3),
+        plain=plain,
+        step=step,
+        run_step=jax.jit(step),
+        initial_state=initial,
+        data_roles=tuple(data_roles(find_function(module, symbol))),
     )
     _CACHE[key] = made
     while len(_CACHE) > _CACHE_SIZE:

@@ -33,11 +33,15 @@ class Slot:
 
 @dataclass(frozen=True)
 class Exportable:
-    """What an artifact is made of; programs are functions of (params, typed key, data)."""
+    """What an artifact is made of."""
 
     step: Callable[..., Any]
+    """(params, typed key, data, state) → (value, gradients, state)"""
+    state: Mapping[str, Any]
+    """What the first step takes: arrays of zeros by name."""
     step_slots: Sequence[Slot]
     draw: Callable[..., Any]
+    """(params, typed key, data) → draws by name"""
     draw_slots: Sequence[Slot]
     constrain: Callable[..., Any]
     params: Mapping[str, Any]
@@ -64,17 +68,18 @@ def artifact_bytes(program: Exportable, platforms: Sequence[str]) -> bytes:
     key = jax.random.key_data(jax.random.key(0))
     (count,) = export.symbolic_shape("n")
     one, many = _type(key), jax.ShapeDtypeStruct((count, *key.shape), key.dtype)
-    step, step_reads = _called(program.step, program.step_slots, params)
+    state = {name: _type(value) for name, value in program.state.items()}
+    step, step_reads = _called(program.step, program.step_slots, params, state)
     draw, draw_reads = _called(program.draw, program.draw_slots, params)
 
     def value(params: Any, key: Any, data: Any) -> Any:
-        return step(params, key, data)[0]
+        return step(params, key, data, dict(program.state))[0]
 
     step_data = tuple(slot.type for slot in step_reads)
     draw_data = tuple(slot.type for slot in draw_reads)
     write = _Writer(tuple(platforms))
     members = {
-        "step": write.function(step, params, one, step_data),
+        "step": write.function(step, params, one, step_data, state),
         "values": write.function(_over_keys(value), params, many, step_data),
         "draws": write.function(_over_keys(draw), params, many, draw_data),
         "constrain": write.function(program.constrain, params),
@@ -91,6 +96,7 @@ def artifact_bytes(program: Exportable, platforms: Sequence[str]) -> bytes:
             name: {**_described(type_), "constraint": program.constraints[name]}
             for name, type_ in params.items()
         },
+        "state": {name: _described(type_) for name, type_ in state.items()},
         "data": {name: _described(slot.type) for name, slot in slots.items()},
         "sites": {name: _described(type_) for name, type_ in sites.items()},
         "reads": {
@@ -120,27 +126,27 @@ class _Writer:
 
 
 def _called(
-    program: Callable[..., Any], slots: Sequence[Slot], params: Mapping[str, Any]
+    program: Callable[..., Any], slots: Sequence[Slot], params: Mapping[str, Any], *more: Any
 ) -> tuple[Callable[..., Any], list[Slot]]:
     """
-    The program as a function of (params, raw key, data) without the data that it does not read,
+    The program as a function of (params, raw key, data, *more) without the data that it does not read,
     and the slots of those that it does.
     """
     key = jax.eval_shape(lambda: jax.random.key(0))
-    jaxpr = jax.make_jaxpr(program)(params, key, tuple(s.type for s in slots)).jaxpr
-    data = jaxpr.invars[len(jaxpr.invars) - len(slots) :]
+    jaxpr = jax.make_jaxpr(program)(params, key, tuple(s.type for s in slots), *more).jaxpr
+    data = jaxpr.invars[len(params) + 1 :][: len(slots)]
     used = {v for e in jaxpr.eqns for v in e.invars if not hasattr(v, "val")} | set(
         v for v in jaxpr.outvars if not hasattr(v, "val")
     )
     read = [var in used for var in data]
 
-    def call(params: Any, key: Any, given: Any) -> Any:
+    def call(params: Any, key: Any, given: Any, *more: Any) -> Any:
         arrays = iter(given)
         full = tuple(
             next(arrays) if r else jnp.zeros(slot.type.shape, slot.type.dtype)
             for slot, r in zip(slots, read, strict=True)
         )
-        return program(params, jax.random.wrap_key_data(key), full)
+        return program(params, jax.random.wrap_key_data(key), full, *more)
 
     return call, [slot for slot, r in zip(slots, read, strict=True) if r]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import jax
+import numpy as np
 from jax import lax as jlax
 from xdsl.dialects.builtin import BoolAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue
@@ -52,7 +52,7 @@ def _gather(importer: Importer, equation: Any, operands: list[SSAValue]) -> Buil
     }
     if params.get("fill_value") is not None:
         dtype = equation.outvars[0].aval.dtype
-        props["fill_value"] = literal(jax.numpy.asarray(params["fill_value"], dtype))
+        props["fill_value"] = literal(np.asarray(params["fill_value"], dtype))
     return make(lax.GatherOp, equation, operands, **props)
 
 

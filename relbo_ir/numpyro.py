@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from numpyro.infer import SVI
 from numpyro.infer import elbo as numpyro_elbo
+from numpyro.infer.svi import SVIState
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
@@ -26,6 +28,8 @@ from relbo_ir.pipelines import Pipeline, resolve, run, without_cycle_collection
 __all__ = ["ELBO"]
 
 _UNCONSTRAIN = "relbo-unconstrain-params"
+_MEANS = "relbo-ir running means"
+"""The entry of an SVI state's mutable state that is ours."""
 _CACHE_SIZE = 16
 
 
@@ -41,6 +45,11 @@ class ELBO(numpyro_elbo.ELBO):
     array in them, and what is compiled is kept with this object: of arrays that the model closes
     over, the values of the first trace are used, as `jax.jit` does. The loss has a first
     derivative in the parameters alone.
+
+    With one particle a score function is centred by running means, which a step hands to the next in
+    the state of SVI: `state = loss.with_running_means(svi, svi.init(key, *args), *args)`, then
+    `svi.update(state, *args)` or `svi.run(..., init_state=state)`. Without that call every step
+    starts them anew: unbiased, and noisier. With several particles each is centred by the others.
 
     Raises ModelError and UnsupportedError as `relbo_ir.ELBO` does, and for a parameter that is not
     given.
@@ -59,13 +68,27 @@ class ELBO(numpyro_elbo.ELBO):
         self, rng_key: Any, param_map: Any, model: Any, guide: Any, *args: Any, **kwargs: Any
     ) -> Any:
         """
-        `{"loss": minus the ELBO, "mutable_state": None}` at constrained parameters.
+        `{"loss": minus the ELBO, "mutable_state": ...}` at constrained parameters; the running means
+        that `with_running_means` put into them are handed on in the mutable state.
 
         Mutable sites are an UnsupportedError.
         """
         call = split_call(model, args, kwargs)
         program = self._program(model, guide, args, kwargs, call)
-        return {"loss": -program(param_map, as_key(rng_key), call), "mutable_state": None}
+        means = param_map.get(_MEANS)
+        given = {name: value for name, value in param_map.items() if name != _MEANS}
+        elbo, means = program(given, as_key(rng_key), call, means or {})
+        return {"loss": -elbo, "mutable_state": {_MEANS: means} if means else None}
+
+    def with_running_means(self, svi: SVI, state: SVIState, *args: Any, **kwargs: Any) -> SVIState:
+        """
+        A state of `svi`, whose loss this is, that hands running means from step to step; the state
+        itself where the program of these arguments has none. `args` and `kwargs` are the model's.
+        """
+        kwargs = {**kwargs, **svi.static_kwargs}
+        call = split_call(svi.model, args, kwargs)
+        means = self._program(svi.model, svi.guide, args, kwargs, call).code.initial_state()
+        return state._replace(mutable_state={_MEANS: means}) if means else state
 
     def _program(self, model: Any, guide: Any, args: Any, kwargs: Any, call: Call) -> _Program:
         key = (model, guide, _static(args, kwargs), bool(jax.config.read("jax_enable_x64")))
@@ -114,7 +137,8 @@ class _Program:
     constants: dict[tuple[str, int], Any]
     surrogate: Callable[..., Any]
 
-    def __call__(self, param_map: Mapping[str, Any], key: Any, call: Call) -> Any:
+    def __call__(self, param_map: Mapping[str, Any], key: Any, call: Call, means: Any) -> Any:
+        """The estimate of the ELBO, and the new running means where some are given."""
         given = _flat(param_map)
         missing = [name for name in self.parameters if name not in given]
         if missing:
@@ -132,7 +156,7 @@ class _Program:
             if isinstance(role, (prob.DataAttr, prob.ClosureAttr))
         )
         params = {name: _fitted(name, given[name], s) for name, s in self.parameters.items()}
-        return self.surrogate(params, key, data)
+        return self.surrogate(params, key, data, means)
 
 
 def _compiled(model: Any, guide: Any, call: Call, pipeline: Pipeline, particles: int) -> _Program:
@@ -175,11 +199,17 @@ def _flat(param_map: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differentiable(code: Executable) -> Callable[..., Any]:
-    """(params, key, data) → the estimate of the ELBO, with the estimate of its gradient as derivative."""
+    """
+    (params, key, data, means) → the estimate of the ELBO, with the estimate of its gradient as
+    derivative, and the new running means where some are given.
+    """
 
     @jax.custom_jvp
-    def surrogate(params: Any, key: Any, data: Any) -> Any:
-        return code.run_value(params, key, data)
+    def surrogate(params: Any, key: Any, data: Any, means: Any) -> Any:
+        if not means:
+            return code.run_value(params, key, data), {}
+        value, _, new = code.run_step(params, key, data, means)
+        return value, new
 
     def rule(primals: Any, tangents: Any) -> Any:
         if any(_moves(t) for t in jax.tree.leaves(tangents[1:], is_leaf=_is_zero)):
@@ -187,13 +217,18 @@ def _differentiable(code: Executable) -> Callable[..., Any]:
                 "a derivative of the loss in the data or the key is not supported",
                 "differentiate in the parameters alone",
             )
-        value, gradients = code.run(*primals)
+        params, key, data, means = primals
+        if means:
+            value, gradients, new = code.run_step(params, key, data, means)
+        else:
+            (value, gradients), new = code.run(params, key, data), {}
         terms = [
             jnp.vdot(_once(gradients[name]), tangent)
             for name, tangent in tangents[0].items()
             if _moves(tangent)
         ]
-        return value, sum(terms, start=jnp.zeros_like(value))
+        slope = sum(terms, start=jnp.zeros_like(value))
+        return (value, new), (slope, jax.tree.map(jnp.zeros_like, new))
 
     surrogate.defjvp(rule, symbolic_zeros=True)
     return surrogate

@@ -11,17 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Attribute
 
-from relbo_ir.dialects import prob
+from relbo_ir.coordinates import Coordinates, Params
 from relbo_ir.dialects.errors import ModelError
 from relbo_ir.emission import at_level
 from relbo_ir.explanation import explain
 from relbo_ir.graph import dot
 from relbo_ir.latex import latex
-from relbo_ir.lowering import constraints
 from relbo_ir.lowering.autoguides import auto_guide
-from relbo_ir.lowering.executable import Executable, executable, find_function
+from relbo_ir.lowering.executable import Executable, executable
 from relbo_ir.lowering.export import Exportable, artifact_bytes
 from relbo_ir.lowering.stablehlo import argument_types, stablehlo_text
 from relbo_ir.notebook import Program, Text
@@ -31,7 +29,6 @@ from relbo_ir.predictive import Forward
 from relbo_ir.storage import write_file
 from relbo_ir.tree import tree
 
-Params = dict[str, jax.Array]
 State = dict[str, jax.Array]
 Key = int | jax.Array
 
@@ -110,11 +107,7 @@ class Objective:
         if level_of(module) < 4:
             run(self._program, resolve(pipeline, particles))
         self._executable: Executable = executable(self._program, origin.symbol)
-        self._constraints = {
-            role.parameter.data: role.constraint
-            for role in find_function(self._program, self.origin.symbol).roles
-            if isinstance(role, (prob.UnconstrainedAttr, prob.ParameterAttr))
-        }
+        self._coordinates = Coordinates(origin, self._program)
 
     def prepare(self, *args: Any, **kwargs: Any) -> tuple[jax.Array, ...]:
         """
@@ -123,57 +116,19 @@ class Objective:
         """
         if not args and not kwargs:
             return self.data
-        return self._arrays(self.origin.named(args, kwargs), self._executable.data_roles)
-
-    def _arrays(
-        self, given: Mapping[str, Any], roles: Sequence[Attribute]
-    ) -> tuple[jax.Array, ...]:
-        arrays: list[jax.Array] = []
-        for (name, value), expected in self._slots(given, roles):
-            array = jnp.asarray(value)
-            if array.shape != expected.shape or array.dtype != expected.dtype:
-                raise ModelError(
-                    f'the data "{name}" is {array.dtype}{list(array.shape)}, compiled for '
-                    f"{expected.dtype}{list(expected.shape)}",
-                    "compile the ELBO again for data of another shape or type",
-                )
-            arrays.append(array)
-        return tuple(arrays)
-
-    def _slots(
-        self, given: Mapping[str, Any], roles: Sequence[Attribute]
-    ) -> list[tuple[tuple[str, Any], Any]]:
-        compiled = self.origin.data
-        slots: list[tuple[tuple[str, Any], Any]] = []
-        for role in roles:
-            if isinstance(role, prob.DataAttr):
-                name = role.argument.data
-                if name not in given:
-                    raise ModelError(
-                        f'the data "{name}" is missing', "pass the arguments that `compile` had"
-                    )
-                slots.append(((name, given[name]), jnp.asarray(compiled[name])))
-            elif isinstance(role, prob.ClosureAttr):
-                value = self.origin.constants[role.function.data, role.index.data]
-                slots.append(((f"closed over by {role.function.data}", value), jnp.asarray(value)))
-        return slots
+        given = self.origin.named(args, kwargs)
+        return self.origin.arrays(given, self._executable.data_roles)
 
     @cached_property
     def data(self) -> tuple[jax.Array, ...]:
         """`prepare()` of the arguments that the objective was compiled with."""
         # The objective keeps them: arrays made inside the caller's `jit` would outlive it.
         with jax.ensure_compile_time_eval():
-            return self._arrays(self.origin.data, self._executable.data_roles)
+            return self.origin.arrays(self.origin.data, self._executable.data_roles)
 
     def init(self, key: Key = 0) -> Params:
         """Initial unconstrained parameters, by name; raises ModelError outside a constraint."""
-        values = self.origin.initial(as_key(key))
-        return {
-            name: constraints.to_unconstrained(
-                constraint, values[name], name, self.origin.lines.get(name)
-            )
-            for name, constraint in self._constraints.items()
-        }
+        return self._coordinates.initial(as_key(key))
 
     def unconstrain(self, values: Mapping[str, Any]) -> Params:
         """
@@ -181,43 +136,29 @@ class Objective:
         number stands for all elements. Raises ModelError for an unknown name, another shape, or a
         value outside of its constraint.
         """
-        whole = self.origin.initial(as_key(0))
-        coordinates: Params = {}
-        for name, given in values.items():
-            if name not in self._constraints:
-                known = ", ".join(self._constraints) or "none"
-                raise ModelError(f'there is no parameter "{name}"', f"the parameters are: {known}")
-            like = jnp.asarray(whole[name])
-            value = jnp.asarray(given, like.dtype)
-            if value.ndim and value.shape != like.shape:
-                raise ModelError(
-                    f'parameter "{name}" has shape {like.shape}, the value given {value.shape}',
-                    "give one number, or an array of the parameter's shape",
-                    site=name,
-                    line=self.origin.lines.get(name),
-                )
-            coordinates[name] = constraints.to_unconstrained(
-                self._constraints[name],
-                jnp.broadcast_to(value, like.shape),
-                name,
-                self.origin.lines.get(name),
-            )
-        return coordinates
+        return self._coordinates.of(values)
 
     def constrain(self, params: Mapping[str, Any]) -> Params:
         """The parameters in their own spaces, by name, from unconstrained ones."""
-        self._check_params(params)
-        return {
-            name: constraints.bijection(constraint)(params[name])
-            for name, constraint in self._constraints.items()
-        }
+        return self._coordinates.constrained(params)
 
     def value(
         self, params: Mapping[str, Any], key: Key, data: tuple[jax.Array, ...] | None = None
     ) -> jax.Array:
         """An unbiased estimate of the ELBO in nats, a scalar."""
-        self._check_params(params)
+        self._coordinates.check(params)
         return self._executable.run_value(params, as_key(key), self._data(data))
+
+    def values(
+        self,
+        params: Mapping[str, Any],
+        n: int,
+        key: Key = 0,
+        data: tuple[jax.Array, ...] | None = None,
+    ) -> jax.Array:
+        """`n` independent unbiased estimates of the ELBO in nats, of shape (n,)."""
+        self._coordinates.check(params)
+        return self._executable.run_values(params, as_key(key), self._data(data), n)
 
     def value_and_grad(
         self, params: Mapping[str, Any], key: Key, data: tuple[jax.Array, ...] | None = None
@@ -226,7 +167,7 @@ class Objective:
         Unbiased estimates of the ELBO and of its gradient in the unconstrained parameters. Running
         means, which `step` hands on, are empty here: the gradient may be noisier than that of `fit`.
         """
-        self._check_params(params)
+        self._coordinates.check(params)
         return self._executable.run(params, as_key(key), self._data(data))
 
     def init_state(self) -> State:
@@ -244,7 +185,7 @@ class Objective:
         `value_and_grad`, with what one step hands to the next: gives value, gradient and the new
         state. Without a state it is the first step.
         """
-        self._check_params(params)
+        self._coordinates.check(params)
         state = self.init_state() if state is None else state
         return self._executable.run_step(params, as_key(key), self._data(data), state)
 
@@ -270,31 +211,9 @@ class Objective:
             )
         return data
 
-    def _check_params(self, params: Mapping[str, Any]) -> None:
-        wanted = self._structs
-        missing = [name for name in wanted if name not in params]
-        unknown = [name for name in params if name not in wanted]
-        if missing or unknown:
-            raise ModelError(
-                "the parameters are not the guide's"
-                + (f"; missing: {', '.join(missing)}" if missing else "")
-                + (f"; unknown: {', '.join(unknown)}" if unknown else ""),
-                "pass a dict like the one that `init` gives",
-            )
-        for name, expected in wanted.items():
-            if jnp.shape(params[name]) != expected.shape:
-                raise ModelError(
-                    f'parameter "{name}" has shape {jnp.shape(params[name])}, its unconstrained '
-                    f"coordinates have shape {expected.shape}",
-                    "pass a dict like the one that `init` gives",
-                    site=name,
-                    line=self.origin.lines.get(name),
-                )
-
     def start(self, params: Mapping[str, Any]) -> Params:
         """Unconstrained parameters to start from, at their types; ModelError where they do not fit."""
-        self._check_params(params)
-        return {n: jnp.asarray(params[n], type_.dtype) for n, type_ in self._structs.items()}
+        return self._coordinates.typed(params)
 
     @property
     def transition(self) -> Callable[..., Any]:
@@ -326,11 +245,6 @@ class Objective:
         types = argument_types(self._program, self.origin.symbol)
         return jax.make_jaxpr(self._executable.plain)(*types)
 
-    @cached_property
-    def _structs(self) -> dict[str, Any]:
-        """The types of the unconstrained parameters, by name."""
-        return argument_types(self._program, self.origin.symbol)[0]
-
     def stablehlo(self) -> Text:
         """Value and gradient as StableHLO text, as JAX lowers them."""
         return Text(stablehlo_text(self._executable, self._program, self.origin.symbol))
@@ -347,19 +261,20 @@ class Objective:
         `params` (unconstrained; by default the initial ones).
 
         `relbo_ir.load` reads it, and so does the reader inside it, which needs jax and numpy alone.
-        The exported step is `value_and_grad`: running means are not handed on.
+        The step takes and gives a state, the running means, as `step` does.
         """
         params = self.init() if params is None else params
-        self._check_params(params)
+        self._coordinates.check(params)
         closed = {closure_name(*key): value for key, value in self.origin.constants.items()}
         program = Exportable(
-            step=self._executable.plain,
+            step=self.transition,
+            state=self.init_state(),
             step_slots=slots_of(self._executable, self.data),
             draw=self.draws.plain,
             draw_slots=slots_of(self.draws, self.data_for(self.draws)),
             constrain=self.constrain,
             params=params,
-            constraints={n: c.constraint.data for n, c in self._constraints.items()},
+            constraints={n: c.constraint.data for n, c in self._coordinates.constraints.items()},
             closed=closed,
         )
         write_file(path, artifact_bytes(program, platforms))
@@ -421,4 +336,4 @@ class Objective:
 
     def data_for(self, program: Executable) -> tuple[jax.Array, ...]:
         """The arrays that a variant reads, from the arguments of `compile`."""
-        return self._arrays(self.origin.data, program.data_roles)
+        return self.origin.arrays(self.origin.data, program.data_roles)

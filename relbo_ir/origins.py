@@ -99,6 +99,32 @@ class Origin(ABC):
     def named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arrays of a call with other arguments, by name."""
 
+    def arrays(self, given: Mapping[str, Any], roles: Sequence[Attribute]) -> tuple[jax.Array, ...]:
+        """
+        The arrays that fill these roles, in order, from data by name. Raises ModelError where one
+        is missing, or is of another shape or type than the data that were compiled for.
+        """
+        arrays: list[jax.Array] = []
+        for role in roles:
+            if isinstance(role, prob.ClosureAttr):
+                arrays.append(jnp.asarray(self.constants[role.function.data, role.index.data]))
+            if not isinstance(role, prob.DataAttr):
+                continue
+            name = role.argument.data
+            if name not in given:
+                raise ModelError(
+                    f'the data "{name}" is missing', "pass the arguments that `compile` had"
+                )
+            array, expected = jnp.asarray(given[name]), jnp.asarray(self.data[name])
+            if array.shape != expected.shape or array.dtype != expected.dtype:
+                raise ModelError(
+                    f'the data "{name}" is {array.dtype}{list(array.shape)}, compiled for '
+                    f"{expected.dtype}{list(expected.shape)}",
+                    "compile the ELBO again for data of another shape or type",
+                )
+            arrays.append(array)
+        return tuple(arrays)
+
     @abstractmethod
     def model(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Model:
         """The model on other arguments, which may be of other shapes."""

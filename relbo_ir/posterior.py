@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from relbo_ir.storage import arrays_to_bytes, write_file
 
 _QUANTILES = (0.05, 0.5, 0.95)
 _ROWS = 40
+_ELBO_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,34 @@ class Fit:
     A fitted guide.
 
     `unconstrained` are the parameters that were optimised, `elbo_history` holds the ELBO estimate
-    of every step (nats), `elbo` is the final ELBO and `elbo_error` its standard error. `restarts` has
-    the ends of all starts where there were several.
+    of every step (nats). `restarts` has the ends of all starts where there were several.
+
+    `elbo` is the ELBO of these parameters over 1,000 fresh draws and `elbo_error` its standard error
+    (nats). Both are computed, from `elbo_key`, when one is first read: that compiles a program.
     """
 
     objective: Objective
     unconstrained: Params
     elbo_history: np.ndarray[Any, np.dtype[np.float64]]
-    elbo: float
-    elbo_error: float
+    elbo_key: jax.Array
     interrupted: bool = False
     restarts: tuple[Restart, ...] = ()
+
+    @property
+    def elbo(self) -> float:
+        """The ELBO of the fitted guide (nats)."""
+        return self._final_elbo[0]
+
+    @property
+    def elbo_error(self) -> float:
+        """The standard error of `elbo` (nats)."""
+        return self._final_elbo[1]
+
+    @cached_property
+    def _final_elbo(self) -> tuple[float, float]:
+        draws = self.objective.values(self.unconstrained, _ELBO_DRAWS, self.elbo_key)
+        array = np.asarray(draws, dtype=np.float64)
+        return float(array.mean()), float(array.std(ddof=1) / math.sqrt(_ELBO_DRAWS))
 
     @cached_property
     def params(self) -> dict[str, np.ndarray[Any, Any]]:

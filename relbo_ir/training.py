@@ -25,7 +25,6 @@ from relbo_ir.objective import ELBO, Key, Objective, Params, as_key
 from relbo_ir.pipelines import Pipeline
 from relbo_ir.posterior import Fit, Restart
 
-_FINAL_DRAWS = 1000
 _CHUNKS = 20
 
 
@@ -103,7 +102,7 @@ class _Run:
     def once(self, file: Checkpoint | None = None) -> Fit:
         """The fit of one start."""
         trainer = _Trainer(self.objective, self.optimizer, file)
-        init_key, step_key, final_key = jax.random.split(self.key, 3)
+        init_key, step_key, final_key = _three(self.key)
         params = self.objective.init(init_key) if self.init is None else dict(self.init)
         return self._from(trainer, params, step_key, final_key)
 
@@ -112,19 +111,18 @@ class _Run:
     ) -> Fit:
         taken = trainer.run(params, step_key, self.steps, self.progress)
         params, history, interrupted = taken
-        mean, error = final_elbo(self.objective, params, final_key)
-        return Fit(self.objective, params, history, mean, error, interrupted)
+        return Fit(self.objective, params, history, final_key, interrupted)
 
     def best_of(self, restarts: int, jitter: float) -> Fit:
         """The best of several starts; the ELBOs are compared on the same draws."""
-        final_key = jax.random.split(self.key, 3)[2]
+        final_key = _three(self.key)[2]
         trainer = _Trainer(self.objective, self.optimizer)
         fits: list[Fit] = []
         ends: list[Restart] = []
         errors: list[ModelError] = []
         for number in range(restarts):
             key = self.key if number == 0 else jax.random.fold_in(self.key, number)
-            init_key, step_key, noise_key = jax.random.split(key, 3)
+            init_key, step_key, noise_key = _three(key)
             params = self.objective.init(init_key) if self.init is None else dict(self.init)
             if number:
                 params = _moved(params, noise_key, jitter)
@@ -144,6 +142,12 @@ class _Run:
         return dataclasses.replace(best, restarts=tuple(ends))
 
 
+@jax.jit
+def _three(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    first, second, third = jax.random.split(key, 3)
+    return first, second, third
+
+
 def _moved(params: Params, key: jax.Array, sd: float) -> Params:
     """The parameters with Normal noise of this sd added to each element."""
     keys = jax.random.split(key, max(1, len(params)))
@@ -151,24 +155,6 @@ def _moved(params: Params, key: jax.Array, sd: float) -> Params:
         name: value + sd * jax.random.normal(k, jnp.shape(value), jnp.result_type(value))
         for k, (name, value) in zip(keys, params.items(), strict=False)
     }
-
-
-def final_elbo(objective: Objective, params: Params, key: Key) -> tuple[float, float]:
-    """The ELBO of these parameters and its standard error (nats), over 1,000 fresh draws."""
-    keys = jax.random.split(as_key(key), _FINAL_DRAWS)
-    values = _values(objective)(params, keys, objective.data)
-    array = np.asarray(values, dtype=np.float64)
-    return float(array.mean()), float(array.std(ddof=1) / math.sqrt(_FINAL_DRAWS))
-
-
-def _values(objective: Objective) -> Callable[..., Any]:
-    program = objective.step_function
-
-    def values(params: Params, keys: jax.Array, data: Any) -> jax.Array:
-        # One after the other: XLA takes three times as long to compile batches, and runs alike.
-        return jax.lax.map(lambda key: program(params, key, data)[0], keys)
-
-    return jax.jit(values)
 
 
 class _Trainer:
@@ -203,7 +189,8 @@ class _Trainer:
     ) -> tuple[Params, Any, bool]:
         """Takes the steps; gives parameters, ELBO history and whether it was interrupted."""
         params = jax.tree.map(jnp.array, params)
-        state = (params, self.optimizer.init(params), self.objective.init_state())
+        # Jitted: one compilation, where it would be one for each kind and shape of its arrays.
+        state = (params, jax.jit(self.optimizer.init)(params), self.objective.init_state())
         layout = Layout(state)
         data = self.objective.data
         length = chunk_length(steps)

@@ -66,6 +66,7 @@ def test_names_shapes_and_numbers(objective: rb.Objective, artifact: Path) -> No
     }  # fmt: skip
     assert program.sites["moved"] == {"shape": [2], "dtype": "float32"}
     assert set(program.sites) == {"z", "flag", "moved"}
+    assert program.state == program.init_state() == {}
     params = objective.init(3)
     other = {"x['x']": X + 1, "counts": COUNTS[::-1]}
     expected = objective.value_and_grad(params, 5, objective.prepare({"x": X + 1}, COUNTS[::-1]))
@@ -86,6 +87,30 @@ def test_draws_and_evaluation(objective: rb.Objective, artifact: Path) -> None:
     values = program.values(fit.unconstrained, 4, key=2, data=DATA)
     expected = [float(objective.value(fit.unconstrained, key)) for key in keys]
     np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
+def test_running_means_are_handed_on(tmp_path: Path) -> None:
+    one = rb.ELBO(model, guide).compile({"x": X}, COUNTS)
+    one.export(tmp_path / "one.relbo", platforms=("cpu",))
+    program = rb.load(tmp_path / "one.relbo")
+    assert program.state == {
+        name: {"shape": list(value.shape), "dtype": "float32"}
+        for name, value in one.init_state().items()
+    }
+    params, state = one.init(3), one.init_state()
+    assert state
+    mine, slopes = program.init_state(), dict[str, Any]()
+    for key in range(3):
+        expected = one.step(params, key, state=state)
+        found = program.step(params, key, DATA, mine)
+        jax.tree.map(np.testing.assert_array_equal, found, expected)
+        (_, slopes, mine), state = found, expected[2]
+    first = program.value_and_grad(params, 2, DATA)
+    jax.tree.map(np.testing.assert_array_equal, first, one.value_and_grad(params, 2))
+    assert float(first[1]["p"]) != float(slopes["p"]), "the means take part"
+    for wrong, part in (({}, "states"), ({**mine, "steps": np.ones(2)}, "state 'steps'")):
+        with pytest.raises(ArtifactError, match=part):
+            program.step(params, 0, DATA, wrong)
 
 
 def test_a_fit_exports_its_own_parameters(objective: rb.Objective, tmp_path: Path) -> None:

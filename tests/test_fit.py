@@ -55,6 +55,30 @@ def test_same_key_same_fit_and_another_key_another() -> None:
     assert first.elbo_history.tolist() != other.elbo_history.tolist()
 
 
+def test_the_last_elbo_is_computed_once_and_when_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes a compilation, which a fit that is not asked for it does not pay."""
+    calls: list[int] = []
+    original = rb.Objective.values
+
+    def counted(self: rb.Objective, params: Any, n: int, *rest: Any) -> Any:
+        calls.append(n)
+        return original(self, params, n, *rest)
+
+    monkeypatch.setattr(rb.Objective, "values", counted)
+    fit = rb.fit(CONJUGATE, Y, steps=5, progress=False)
+    assert fit.params and calls == []
+    values = original(fit.objective, fit.unconstrained, 1000, fit.elbo_key)
+    assert fit.elbo == pytest.approx(float(np.mean(np.asarray(values, np.float64))), rel=1e-12)
+    assert fit.elbo_error == pytest.approx(float(values.std(ddof=1)) / 1000**0.5, rel=1e-4)
+    assert calls == [1000]
+    keys = jax.random.split(fit.elbo_key, 1000)
+    for k in (0, 999):
+        one = float(fit.objective.value(fit.unconstrained, keys[k]))
+        assert float(values[k]) == pytest.approx(one, rel=1e-6)
+
+
 @pytest.mark.parametrize("steps", [1, 7, 97, 100])
 def test_chunks_do_not_change_the_steps(steps: int) -> None:
     """A fit of n steps is the first n steps of a longer one, whatever the chunks."""

@@ -128,6 +128,73 @@ def test_discrete_choices_are_learned_without_a_warning() -> None:
     np.testing.assert_allclose(-result.losses[-1], np.logaddexp.reduce(joint), atol=0.05)
 
 
+def far_from_zero() -> None:
+    """`discrete_model` and 30 nats in every category: no constant that pruning could find."""
+    k = numpyro.sample("k", dist.CategoricalProbs(jnp.array([0.2, 0.3, 0.5])))
+    numpyro.factor("fit", jnp.array([31.0, 29.5, 30.4])[k])
+
+
+def test_running_means_are_handed_on_in_the_state_of_svi() -> None:
+    """Step by step those of the objective's own `step`; the guide has no constraint."""
+    loss = relbo_ir.numpyro.ELBO()
+    svi: Any = SVI(far_from_zero, discrete_guide, optax.sgd(0.1), loss)
+    fresh = svi.init(jax.random.key(0))
+    state = loss.with_running_means(svi, fresh)
+    assert fresh.mutable_state is None
+    objective = rb.ELBO(far_from_zero, discrete_guide).compile()
+    means = objective.init_state()
+    assert means
+    for _ in range(4):
+        params = svi.get_params(state)
+        _, key = jax.random.split(state.rng_key)
+        value, gradient, means = objective.step(params, key, state=means)
+        before = state
+        state, at = svi.update(state)
+        np.testing.assert_allclose(-at, value, rtol=1e-12)
+        for name, expected in gradient.items():
+            moved = svi.get_params(state)[name] - params[name]
+            np.testing.assert_allclose(moved, 0.1 * expected, rtol=1e-9, atol=1e-12)
+        (found,) = state.mutable_state.values()
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), found, means)
+        again = [
+            svi.stable_update(before),
+            jax.jit(svi.update)(before),
+            svi.update(before, forward_mode_differentiation=True),
+        ]
+        for other, _ in again:
+            jax.tree.map(
+                lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12),
+                (svi.get_params(other), other.mutable_state),
+                (svi.get_params(state), state.mutable_state),
+            )
+        np.testing.assert_allclose(svi.evaluate(before), at, rtol=1e-12)
+
+
+def test_running_means_make_one_particle_learn_far_from_zero() -> None:
+    """The ELBO is near 30 nats: times a score that is noise, unless it is centred."""
+    optimizer = optax.adam(optax.exponential_decay(0.1, 1, 0.997))
+    loss = relbo_ir.numpyro.ELBO()
+    svi: Any = SVI(far_from_zero, discrete_guide, optimizer, loss)
+    fresh = svi.init(jax.random.key(0))
+    joint = np.log([0.2, 0.3, 0.5]) + np.array([1.0, -0.5, 0.4])
+    posterior = np.exp(joint - np.logaddexp.reduce(joint))
+    distances: list[float] = []
+    for state in (loss.with_running_means(svi, fresh), fresh):
+        result = svi.run(jax.random.key(0), 1000, progress_bar=False, init_state=state)
+        distances.append(float(np.abs(jax.nn.softmax(result.params["w"]) - posterior).max()))
+    assert distances[0] < 0.05 < 0.2 < distances[1]
+
+
+def test_no_running_means_where_there_are_none() -> None:
+    for loss, program, by in (
+        (relbo_ir.numpyro.ELBO(2), discrete_model, discrete_guide),
+        (relbo_ir.numpyro.ELBO(), lambda: model(Y), lambda: guide(Y)),
+    ):
+        svi: Any = SVI(program, by, optax.sgd(0.1), loss)
+        state = svi.init(jax.random.key(0))
+        assert loss.with_running_means(svi, state) is state
+
+
 def test_every_way_to_step() -> None:
     svi = SVI(model, guide, optax.sgd(0.01), relbo_ir.numpyro.ELBO())
     state = svi.init(jax.random.key(0), Y)

@@ -310,7 +310,7 @@ _KINDS: dict[str, tuple[Any, Any]] = {
 def parameters_of_more_constraints(y: Any) -> None:
     m = numpyro.sample("m", dist.Normal(0.0, 2.0))
     for name, (constraint, start) in _KINDS.items():
-        value: Any = numpyro.param(name, start, constraint=constraint)
+        value: Any = numpyro.param(name, jnp.asarray(start), constraint=constraint)
         numpyro.factor(
             f"{name}_term", jnp.sum(jnp.cos(value + jnp.arange(value.size).reshape(value.shape)))
         )
