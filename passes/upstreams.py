@@ -14,6 +14,8 @@ from relbo_ir.passes.expressions import Expression, Writer
 
 _LARGEST_MASK = 1 << 20
 """Elements of a constant 0-1 matrix; where it would be larger, the upstream is summed whole."""
+_MOST_SHIFTS = 8
+"""A window of at most so many elements is a sum of slices, a wider one a product with a matrix."""
 
 
 def element_density(w: Writer, choice: prob.SampleOp) -> Expression:
@@ -67,7 +69,7 @@ def refined(
     """
     axes: list[int] = []
     for k, along in enumerate(fact.along):
-        target = along.axis
+        target = None if _all_alike(along) else along.axis
         if target is None or target in axes or (whole_axes and not along.is_pointwise):
             density = density if whole_axes else _interval(w, density, k, along.hull)
             axes.append(-1)
@@ -86,6 +88,13 @@ def refined(
                 density = _padded(w, density, len(wide) - 1, start, after)
                 axes.append(target)
     return density, tuple(axes)
+
+
+def _all_alike(along: Along) -> bool:
+    """Every element of the addend reads the same of the choice's axis."""
+    hull = along.hull
+    same = np.all(along.low == hull.low) and np.all(along.high == hull.high)
+    return along.index is None and bool(same)
 
 
 def _interval(w: Writer, density: Expression, axis: int, along: Along) -> Expression:
@@ -133,9 +142,34 @@ def _aligned(w: Writer, u: Expression, axis: int, along: Along) -> Expression | 
         return _taken(w, _running(w, u, axis, reverse=False), axis, np.where(empty, -1, high))
     if np.all(empty | (high == along.size - 1)):
         return _taken(w, _running(w, u, axis, reverse=True), axis, np.where(empty, -1, low))
+    shifts = _shifts(along)
+    if shifts is not None:
+        return _shifted(w, u, axis, shifts, len(low))
     if len(low) * along.size > _LARGEST_MASK:
         return None
     return _windows(w, u, axis, along)
+
+
+def _shifts(along: Along) -> range | None:
+    """The few shifts k such that element i reads all i + k that there are, or None."""
+    places = np.arange(len(along.low))
+    first, last = int(np.min(along.low - places)), int(np.max(along.high - places))
+    low = np.maximum(places + first, 0)
+    high = np.minimum(places + last, along.size - 1)
+    same = np.array_equal(low, along.low) and np.array_equal(high, along.high)
+    return range(first, last + 1) if same and last - first < _MOST_SHIFTS else None
+
+
+def _shifted(w: Writer, u: Expression, axis: int, shifts: range, count: int) -> Expression:
+    """Element i along the axis is the sum of the elements i + k, 0 where there is none."""
+    before = max(0, -shifts[0])
+    after = max(0, count + shifts[-1] - u.shape[axis])
+    padded = _padded(w, u, axis, before, after)
+    pieces = [_cut(w, padded, axis, before + k, before + k + count) for k in shifts]
+    total = pieces[0]
+    for piece in pieces[1:]:
+        total = total + piece
+    return total
 
 
 def _running(w: Writer, u: Expression, axis: int, reverse: bool) -> Expression:

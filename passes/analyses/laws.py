@@ -23,3 +23,17 @@ def own_draw(density: prob.LogDensityOp) -> prob.SampleOp | None:
     """The choice whose draw a density scores by the very law that it is drawn from."""
     draw = density.value.owner
     return draw if isinstance(draw, prob.SampleOp) and draw.law is density.law else None
+
+
+def element_draw(density: prob.LogDensityOp) -> prob.SampleOp | None:
+    """
+    The choice whose draw a density scores by the law that it is drawn from, whole or element by
+    element where the elements of one event are independent.
+    """
+    draw = density.value.owner
+    if not isinstance(draw, prob.SampleOp):
+        return None
+    law = draw.law
+    while law is not density.law and isinstance(law.owner, dist.IndependentOp):
+        law = law.owner.base
+    return draw if law is density.law else None

@@ -31,6 +31,7 @@ from relbo_ir.lowering.trace import split_call, trace_elbo
 from relbo_ir.passes import (
     baseline,
     drop_zero_score,
+    merge_scores,
     rao_blackwellize,
     score_function,
     split_addends,
@@ -50,6 +51,8 @@ STEPS = (
     "relbo-rao-blackwellize",
     "relbo-drop-zero-score",
     'relbo-baseline{kind="leave-one-out"}',
+    "cse",
+    "relbo-merge-scores",
 )
 
 
@@ -392,6 +395,16 @@ def _any_density(original: Any) -> Any:
     return mutant
 
 
+def _first_of_those_alike(original: Any) -> Any:
+    def mutant(w: Any, name: str, score: estim.ScoreOp, alike: dict[Any, Any]) -> None:
+        known = len(alike)
+        original(w, name, score, alike)
+        for weighed in alike.values() if len(alike) == known else ():
+            del weighed.costs[1:]
+
+    return mutant
+
+
 SPLITTER = split_addends._Splitter  # pyright: ignore[reportPrivateUsage]
 PASS_MUTANTS: dict[str, Mutant] = {
     "an upstream is scaled": _wrapped(rao_blackwellize, "element_density", _scaled),
@@ -401,6 +414,21 @@ PASS_MUTANTS: dict[str, Mutant] = {
         lambda f: lambda w, u, axis, reverse: f(w, u, axis, reverse=not reverse),
     ),
     "windows begin too late": _wrapped(upstreams, "_windows", _shifted_windows),
+    "few shifts go the other way": _wrapped(
+        upstreams,
+        "_shifted",
+        lambda f: (
+            lambda w, u, axis, shifts, count: f(
+                w, u, axis, range(-shifts[-1], 1 - shifts[0]), count
+            )
+        ),
+    ),
+    "of costs that are weighed alike one is kept": _wrapped(
+        merge_scores, "_take", _first_of_those_alike
+    ),
+    "a merged weight is of one cost": _wrapped(
+        merge_scores, "_total", lambda f: lambda terms: f(terms[:1])
+    ),
     "elements are taken from one place further": _wrapped(
         upstreams, "_taken", lambda f: lambda w, u, axis, source: f(w, u, axis, np.roll(source, 1))
     ),

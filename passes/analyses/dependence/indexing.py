@@ -51,12 +51,21 @@ def _constant(value: SSAValue) -> Ints | None:
 
 @rule(lax.GatherOp)
 def _gather(op: lax.GatherOp, facts: list[Facts]) -> list[Facts]:
-    """Rows along one axis; what is gathered in another way is read everywhere."""
-    axis = _rows_axis(op)
-    if axis is None:
+    """
+    Rows along one axis; of what is gathered in another way everything is read. Each row of the
+    indices is read where it is used.
+    """
+    if tuple_of(op.operand_batching_dims):
         return everywhere(op, facts)
     shape, offsets = shape_of(op.result), tuple_of(op.offset_dims)
     rows = [k for k in range(len(shape)) if k not in offsets]
+
+    def index(d: Dependence) -> Dependence:
+        return d.drop_axes([len(d.shape) - 1]).broadcast(shape, rows)
+
+    axis = _rows_axis(op)
+    if axis is None:
+        return [join([*everywhere(op, facts[:1]), each(facts[1], index)])]
     picked = _constant(op.indices)
 
     def move(d: Dependence) -> Dependence:
@@ -74,9 +83,6 @@ def _gather(op: lax.GatherOp, facts: list[Facts]) -> list[Facts]:
         places = dict(zip(order, offsets, strict=True)) | {axis: rows[0]}
         return moved.transpose([k for k, _ in sorted(places.items(), key=lambda p: p[1])])
 
-    def index(d: Dependence) -> Dependence:
-        return d.drop_axes([len(d.shape) - 1]).broadcast(shape, rows)
-
     def anywhere(d: Dependence) -> Dependence:
         return d.drop_axes([axis]).broadcast(shape, offsets)
 
@@ -87,7 +93,7 @@ def _gather(op: lax.GatherOp, facts: list[Facts]) -> list[Facts]:
 def _rows_axis(op: lax.GatherOp) -> int | None:
     """The axis along which whole rows are taken, one for each index."""
     start, collapsed = tuple_of(op.start_index_map), tuple_of(op.collapsed_slice_dims)
-    if len(start) != 1 or start != collapsed or tuple_of(op.operand_batching_dims):
+    if len(start) != 1 or start != collapsed:
         return None
     sizes, whole = tuple_of(op.slice_sizes), shape_of(op.x)
     rest = all(n == m for k, (n, m) in enumerate(zip(sizes, whole, strict=True)) if k != start[0])
