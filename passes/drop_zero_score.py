@@ -11,10 +11,10 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from relbo_ir.dialects import dist, estim, prob
+from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import is_tensor
-from relbo_ir.passes.analyses.laws import own_draw, sources
+from relbo_ir.passes.analyses.laws import element_draw, sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.analyses.support import support_moves
 from relbo_ir.passes.expressions import Writer
@@ -27,7 +27,8 @@ class DropZeroScorePass(ModulePass):
     Takes away the derivative of k·log q(z) with respect to what z's own law is computed from,
     where z is drawn from q and k does not depend on z: use by use, in addends.
 
-    Lemma: E[∇ log q(z | parents)] = 0 (Roeder, Wu and Duvenaud 2017). Of a `score` choice the
+    Lemma: E[∇ log q(z | parents)] = 0 (Roeder, Wu and Duvenaud 2017), of every element of z that
+    is drawn by itself too. Of a `score` choice the
     whole derivative goes; of a `pathwise` one the derivative through the draw stays, which is
     sticking the landing. Side conditions: k is proved to be independent of z, and the support of q
     does not depend on parameters, which `relbo-score-function` has proved of `score` choices.
@@ -102,7 +103,7 @@ class DropZeroScorePass(ModulePass):
         return Writer(InsertPoint.after(op)).insert(copy)
 
     def _stopped(self, op: prob.LogDensityOp, factors: Sequence[SSAValue]) -> SSAValue | None:
-        draw = own_draw(op)
+        draw = element_draw(op)
         if draw is None:
             return None
         if self.sites and not matches(draw, self.sites):
@@ -112,7 +113,9 @@ class DropZeroScorePass(ModulePass):
             return None
         w = Writer(InsertPoint.after(op))
         if draw.how.data is How.SCORE:
-            return w.stop_gradient(w.expression(op.result)).value
+            stop = lax.elementwise("stop_gradient", op.result)
+            stop.location = op.location
+            return w.insert(stop)
         if draw.how.data is not How.PATHWISE or not self.pathwise:
             return None
         law = None if support_moves(op.law, lambda _: True) else _fixed(w, op.law)

@@ -14,8 +14,6 @@ from relbo_ir.passes.expressions import Expression, Writer
 
 _LARGEST_MASK = 1 << 20
 """Elements of a constant 0-1 matrix; where it would be larger, the upstream is summed whole."""
-
-
 _MOST_SHIFTS = 8
 """Of an array of densities, the sum of which is that over windows; wider ones take a matrix."""
 
@@ -71,7 +69,7 @@ def refined(
     """
     axes: list[int] = []
     for k, along in enumerate(fact.along):
-        target = along.axis
+        target = None if _all_alike(along) else along.axis
         if target is None or target in axes or (whole_axes and not along.is_pointwise):
             density = density if whole_axes else _interval(w, density, k, along.hull)
             axes.append(-1)
@@ -90,6 +88,13 @@ def refined(
                 density = _padded(w, density, len(wide) - 1, start, after)
                 axes.append(target)
     return density, tuple(axes)
+
+
+def _all_alike(along: Along) -> bool:
+    """Every element of the addend reads the same of the choice's axis."""
+    hull = along.hull
+    same = np.all(along.low == hull.low) and np.all(along.high == hull.high)
+    return along.index is None and bool(same)
 
 
 def _interval(w: Writer, density: Expression, axis: int, along: Along) -> Expression:

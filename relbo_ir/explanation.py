@@ -14,7 +14,7 @@ from relbo_ir.dialects.prob import How
 from relbo_ir.formulas import Formulas
 from relbo_ir.notation import Plain
 from relbo_ir.notebook import Text
-from relbo_ir.passes.analyses.laws import own_draw, sources
+from relbo_ir.passes.analyses.laws import element_draw, sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.pathwise import Facts, pathwise_obstacle
 from relbo_ir.passes.treatment import choices
@@ -150,7 +150,7 @@ def _scored(upstream: SSAValue) -> list[str]:
     return [
         f'"{draw.site.data}"'
         for op in _computing(upstream)
-        if isinstance(op, prob.LogDensityOp) and (draw := own_draw(op)) is not None
+        if isinstance(op, prob.LogDensityOp) and (draw := element_draw(op)) is not None
     ]
 
 

@@ -30,12 +30,15 @@ _OBJECTIVE = (*_ELBO, "relbo-unconstrain-params")
 _SCORE = (
     "relbo-split-addends",
     "relbo-score-function",
+    "relbo-drop-zero-score",
     "relbo-rao-blackwellize",
     "relbo-baseline",
 )
 _ESTIMATOR = (*_OBJECTIVE, "relbo-assign-estimators", *_SCORE, "relbo-pathwise")
 _CLEAN = ("relbo-canonicalize", "cse")
 _PROGRAM = (
+    "cse",
+    "relbo-merge-scores",
     "relbo-expand-densities",
     "relbo-lower-sampling",
     "relbo-lower-estimators",
@@ -64,7 +67,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 
 _LOWERINGS = {
     step.partition("{")[0]
-    for step in (*_PROGRAM[:3], "relbo-report", "relbo-predict", "relbo-externalize-draws")
+    for step in (*_PROGRAM[1:5], "relbo-report", "relbo-predict", "relbo-externalize-draws")
 }
 
 Step = str | ModulePass | RewritePattern

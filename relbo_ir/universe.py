@@ -26,6 +26,7 @@ PASSES: dict[str, str] = {
     "relbo-form-elbo": "relbo_ir.passes.form_elbo:FormElboPass",
     "relbo-lower-estimators": "relbo_ir.passes.lower_estimators:LowerEstimatorsPass",
     "relbo-lower-sampling": "relbo_ir.passes.lower_sampling:LowerSamplingPass",
+    "relbo-merge-scores": "relbo_ir.passes.merge_scores:MergeScoresPass",
     "relbo-pathwise": "relbo_ir.passes.pathwise:PathwisePass",
     "relbo-predict": "relbo_ir.passes.predict:PredictPass",
     "relbo-raise-idioms": "relbo_ir.passes.raise_idioms:RaiseIdiomsPass",

@@ -27,6 +27,7 @@ PLAIN = ("objective", "relbo-score-function")
 SPLIT = ("objective", "relbo-split-addends", "relbo-score-function")
 PRUNED = (*SPLIT, "relbo-rao-blackwellize")
 LEAVE_ONE_OUT = 'relbo-baseline{kind="leave-one-out"}'
+RUNNING_MEAN = 'relbo-baseline{kind="running-mean"}'
 N = 8
 COSTS = np.arange(1.0, N + 1.0)
 Program = Callable[..., None]
@@ -242,6 +243,27 @@ def test_every_form_of_eight_coins_has_the_variance_of_the_plate(form: str) -> N
     assert total_variance(plain) > 20.0 * expected
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_eight_coins_is_rid_of_its_own_score(form: str) -> None:
+    """What stays are the centred costs: (cₖzₖ + hₖ(zₖ) − mean)·(zₖ − p), −(zₖ − p) is dropped."""
+    p = 0.3
+    z = np.array([0.0, 1.0])
+    weight = np.array([1.0 - p, p])
+    extra = math.log(0.5) - np.log(np.where(z == 1.0, p, 1.0 - p))
+    expected = 0.0
+    for cost in COSTS:
+        signal = cost * z + extra
+        estimate = (signal - float(weight @ signal)) * (z - p)
+        expected += float(weight @ (estimate - float(weight @ estimate)) ** 2)
+    model, guide = FORMS[form]
+    arguments = {"p": np.full(N, math.log(p / (1.0 - p))), "costs": COSTS}
+    steps = (*SPLIT, "relbo-drop-zero-score", "relbo-rao-blackwellize", RUNNING_MEAN)
+    centred = outcomes(model, guide, (COSTS,), arguments, steps)
+    assert total_variance(centred) == pytest.approx(expected, rel=1e-10)
+    merged = outcomes(model, guide, (COSTS,), arguments, (*steps, "cse", "relbo-merge-scores"))
+    assert total_variance(merged) == pytest.approx(expected, rel=1e-10)
+
+
 # Two coins with large costs of opposite sign.
 
 
@@ -269,9 +291,10 @@ def test_pruning_needs_a_baseline() -> None:
     q = 1.0 / (1.0 + math.exp(0.3))
     scores = q * (1.0 - q)
     module = objective_module({"phi0": "real", "phi1": "real"}, OPPOSITE)
-    assert PIPELINES["score-function"][5:9] == (
+    assert PIPELINES["score-function"][5:10] == (
         "relbo-split-addends",
         "relbo-score-function",
+        "relbo-drop-zero-score",
         "relbo-rao-blackwellize",
         "relbo-baseline",
     )
@@ -287,7 +310,7 @@ def test_pruning_needs_a_baseline() -> None:
     assert variance("relbo-score-function") == pytest.approx(0.06, abs=5e-3)
     assert variance(*pruned) == pytest.approx(scores * (9.5 + q) ** 2, rel=1e-10)
     assert variance(*pruned) == pytest.approx(24.1, abs=0.05)
-    centred = (*pruned, 'relbo-baseline{kind="running-mean"}')
+    centred = (*pruned, RUNNING_MEAN)
     assert variance(*centred) == pytest.approx(scores * (1.0 - 4.0 * scores), rel=1e-10)
     assert variance(*centred) == pytest.approx(0.0054, abs=5e-5)
     pair = variance(*pruned, LEAVE_ONE_OUT, copies=2)
@@ -325,6 +348,7 @@ MIXED: dict[str, Callable[[Any], Any]] = {
     "mean": lambda z: jnp.broadcast_to(6.0 * jnp.mean(z), z.shape),
     "rolled": lambda z: z + 2.0 * jnp.roll(z, 1),
     "cumulative": lambda z: jnp.cumsum(z * 1.0),
+    "in pairs": lambda z: z[jnp.array([0, 0, 2, 2])] + z[jnp.array([1, 1, 3, 3])],
     "in windows": lambda z: z + jnp.pad(z * 2.0, (1, 0))[:-1] + jnp.pad(z, (0, 1))[1:],
 }
 
@@ -334,6 +358,7 @@ MIXERS = {
     "mean": "lax.reduce_sum",
     "rolled": "lax.slice",
     "cumulative": "lax.cumsum",
+    "in pairs": "lax.gather",
     "in windows": "lax.pad",
 }
 

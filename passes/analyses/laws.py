@@ -42,3 +42,17 @@ def choice_of_draw(draw: prob.DrawOp) -> prob.SampleOp | None:
 def sources(choice: prob.SampleOp) -> list[SSAValue]:
     """The values that a choice's draw enters the program by: its own, and that of its loop."""
     return [choice.value, *([] if choice.drawn is None else [choice.drawn])]
+
+
+def element_draw(density: prob.LogDensityOp) -> prob.SampleOp | None:
+    """
+    The choice whose draw a density scores by the law that it is drawn from, whole or element by
+    element where the elements of one event are independent.
+    """
+    draw = density.value.owner
+    if not isinstance(draw, prob.SampleOp):
+        return None
+    law = draw.law
+    while law is not density.law and isinstance(law.owner, dist.IndependentOp):
+        law = law.owner.base
+    return draw if law is density.law else None

@@ -21,6 +21,7 @@ from relbo_ir.passes.baseline import BaselinePass
 from relbo_ir.passes.canonicalize import CanonicalizePass
 from relbo_ir.passes.drop_zero_score import DropZeroScorePass
 from relbo_ir.passes.form_elbo import FormElboPass
+from relbo_ir.passes.merge_scores import MergeScoresPass
 from relbo_ir.passes.pathwise import PathwisePass
 from relbo_ir.passes.rao_blackwellize import RaoBlackwellizePass
 from relbo_ir.passes.score_function import ScoreFunctionPass
@@ -75,7 +76,8 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
     The choices are decided in one of three manners: named in groups, planned and then carried
     out, or some named and the others planned. Unless `decided`, some may stay undecided. Changing
     the parameters' coordinates, expanding densities and the three cleaning passes stand anywhere.
-    Addends may be split, pruned, rid of scores of zero mean, and, unless `decided`, centred.
+    Addends may be split, pruned, rid of scores of zero mean, and, unless `decided`, centred; scores
+    may be merged.
     """
     program = draw(programs(family))
     sites = _sites(program)
@@ -85,6 +87,8 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
         steps.append(DropZeroScorePass(pathwise=draw(st.booleans())))
     if not decided and draw(st.booleans()):
         steps.append(BaselinePass(kind=draw(st.sampled_from(["leave-one-out", "running-mean"]))))
+    if draw(st.booleans()):
+        steps += [CommonSubexpressionElimination(), MergeScoresPass()]
     result: list[ModulePass] = []
     for step in steps:
         result.append(step)

@@ -1,0 +1,115 @@
+"""Merged scores: the same value, gradient and variance, and few running means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as nd
+import pytest
+from helpers.texts import COIN, apply, objective_module
+from oracle import Outcomes, interpret_objective
+from oracle.objectives import find_function
+from xdsl.dialects.builtin import ModuleOp
+
+import relbo_ir
+from relbo_ir.dialects import estim
+from relbo_ir.lowering.trace import split_call, trace_elbo
+from relbo_ir.pipelines import resolve, run
+
+ROWS, UNITS = 2, 2
+PIXELS = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+DOWN = np.array([[0.7, -0.4], [0.2, 0.9]])
+DRAW = np.array([[0.5, -1.0, 0.3], [1.2, 0.4, -0.6]])
+LEAVE_ONE_OUT = 'relbo-baseline{kind="leave-one-out"}'
+MERGE = ("cse", "relbo-merge-scores")
+
+
+def model(pixels: Any) -> None:
+    """A belief net of two layers."""
+    with relbo_ir.plate("rows", ROWS):
+        second = relbo_ir.sample("second", nd.Bernoulli(jnp.full(UNITS, 0.4)).to_event(1))
+        first = relbo_ir.sample("first", nd.Bernoulli(logits=second @ DOWN - 0.3).to_event(1))
+        relbo_ir.observe("pixels", nd.Bernoulli(logits=first @ DRAW).to_event(1), pixels)
+
+
+def guide(pixels: Any) -> None:
+    """From the pixels up."""
+    see = relbo_ir.param("see", jnp.zeros((3, UNITS)))
+    up = relbo_ir.param("up", jnp.zeros((UNITS, UNITS)))
+    with relbo_ir.plate("rows", ROWS):
+        first = relbo_ir.sample("first", nd.Bernoulli(logits=pixels @ see).to_event(1))
+        relbo_ir.sample("second", nd.Bernoulli(logits=first @ up).to_event(1))
+
+
+def estimator(*steps: str) -> tuple[ModuleOp, dict[Any, Any]]:
+    """The belief net after these passes, and values for its arguments."""
+    with jax.enable_x64(True):
+        module, traced = trace_elbo(model, guide, split_call(model, (PIXELS,), {}))
+        run(module, resolve(("objective", "relbo-split-addends", "relbo-score-function", *steps)))
+    values: dict[Any, Any] = {(t.function, k): c for t in traced for k, c in enumerate(t.constants)}
+    see = np.linspace(-0.8, 0.6, 3 * UNITS).reshape(3, UNITS)
+    up = np.array([[0.3, -0.9], [1.1, 0.2]])
+    return module, values | {"pixels": PIXELS, "see": see, "up": up}
+
+
+def meaning(module: ModuleOp, values: dict[Any, Any], copies: int = 1) -> Outcomes:
+    """Of its objective, by the exact oracle."""
+    return interpret_objective(find_function(module, "elbo"), values, copies=copies)
+
+
+def assert_same(one: Outcomes, other: Outcomes) -> None:
+    """Gradient and variance, to 1e-9."""
+    variances = one.gradient_variance(), other.gradient_variance()
+    for name, slope in one.gradient().items():
+        np.testing.assert_allclose(other.gradient()[name], slope, rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(variances[1][name], variances[0][name], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", [None, "leave-one-out", "running-mean"])
+@pytest.mark.parametrize("pruning", ["element", "site"])
+def test_merging_changes_neither_gradient_nor_variance(kind: str | None, pruning: str) -> None:
+    steps = ["relbo-drop-zero-score", f'relbo-rao-blackwellize{{granularity="{pruning}"}}']
+    if kind is not None:
+        steps.append(f'relbo-baseline{{kind="{kind}"}}')
+    plain, values = estimator(*steps)
+    merged, _ = estimator(*steps, *MERGE)
+    assert not any(isinstance(op, estim.ScoreOp) for op in merged.walk())
+    assert_same(meaning(plain, values), meaning(merged, values))
+
+
+def test_leave_one_out_of_two_particles_is_the_same() -> None:
+    body = f"""
+      %q = dist.bernoulli_logits %m_ : (tensor<f64>) -> {COIN}
+      %w = dist.expand %q {{shape = array<i64: 2>}} : ({COIN}) -> !prob.law<tensor<2xi32>>
+      %z = prob.sample "z" from %w : !prob.law<tensor<2xi32>>
+      %x = lax.convert %z : (tensor<2xi32>) -> tensor<2xf64>
+      %c = lax.exp %x : tensor<2xf64>
+      %d = lax.mul %x, %x : tensor<2xf64>
+      %t = lax.reduce_sum %x {{axes = array<i64: 0>}} : (tensor<2xf64>) -> tensor<f64>
+      %f = lax.exp %t : tensor<f64>
+      prob.yield "c" %c, "d" %d, "f" %f : tensor<2xf64>, tensor<2xf64>, tensor<f64>
+    """
+    module = objective_module({"m": "real"}, body)
+    steps = ("relbo-score-function", "relbo-rao-blackwellize", LEAVE_ONE_OUT)
+    plain = apply(module, *steps)
+    merged = apply(module, *steps, *MERGE)
+    pair = [meaning(m, {"m": 0.4}, copies=2) for m in (plain, merged)]
+    assert_same(*pair)
+    count = sum(isinstance(op, estim.LeaveOneOutOp) for op in merged.walk())
+    assert count == 2  # element by element, and of the sum
+
+
+def test_a_running_mean_for_each_upstream_is_handed_on() -> None:
+    """A unit is weighed by what it moves alone, and by what its whole row moves."""
+    objective = relbo_ir.ELBO(model, guide).compile(PIXELS.astype(np.float32))
+    shapes = sorted((name, value.shape) for name, value in objective.init_state().items())
+    assert shapes == [
+        ("first", (ROWS, UNITS)),
+        ("first'", (ROWS,)),
+        ("second", (ROWS, UNITS)),
+        ("second'", (ROWS,)),
+        ("steps", ()),
+    ]
