@@ -19,6 +19,7 @@ from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float, with_shape
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.order import require_objective
 from relbo_ir.passes.treatment import choices, expectations
 
 
@@ -52,6 +53,7 @@ class SplitAddendsPass(ModulePass):
     name = "relbo-split-addends"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        require_objective(op, self.name)
         for expectation in expectations(op):
             yielded = expectation.terminator
             splitter = _Splitter(expectation)
@@ -59,11 +61,11 @@ class SplitAddendsPass(ModulePass):
             addends: list[SSAValue] = []
             taken = {name.data for name in yielded.names}
             for name, addend in zip(yielded.names, yielded.addends, strict=True):
-                if isinstance(addend.owner, estim.ScoreOp):
+                if isinstance(addend.owner, (estim.ScoreOp, estim.AttachOp)):
                     raise PassError.at(
                         addend.owner,
                         f'the addend "{name.data}" is weighed already',
-                        "run relbo-split-addends before relbo-score-function",
+                        "run relbo-split-addends before relbo-score-function and relbo-disarm",
                     )
                 gains = addend in splitter.scored
                 for number, piece in enumerate(splitter.pieces(addend) if gains else [addend]):
@@ -81,7 +83,7 @@ def _fresh(name: str, taken: set[str]) -> str:
     return name
 
 
-def _may_be_scored(choice: prob.SampleOp) -> bool:
+def _gains(choice: prob.SampleOp) -> bool:
     """Whether the choice is undecided, and not planned to be pathwise."""
     planned = choice.plan is not None and choice.plan.data is How.PATHWISE
     return choice.how.data is How.EXACT and not planned
@@ -94,7 +96,7 @@ class _Splitter:
         self.writer = Writer(InsertPoint.before(expectation.terminator))
         drawn = choices(expectation)
         self._choices = drawn
-        self.scored = reached_from(c.value for c in drawn if _may_be_scored(c))
+        self.scored = reached_from(c.value for c in drawn if _gains(c))
 
     @cached_property
     def _random(self) -> set[SSAValue]:
