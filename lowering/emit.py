@@ -342,7 +342,9 @@ class FunctionEmitter:
         axes = [axis for kind, axis in name_of.items() if kind in kinds]
         axis = f", axis_name={axes[0]!r}" if axes else ""
         target = ", ".join(names)
-        self._lines.append(f"{target} = jax.vmap({name}{axis})(jnp.arange({size}, dtype=jnp.int32))")
+        self._lines.append(
+            f"{target} = jax.vmap({name}{axis})(jnp.arange({size}, dtype=jnp.int32))"
+        )
         for result in names:
             self._lines.append(f"{result} = jnp.mean({result}, 0)")
 
