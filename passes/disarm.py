@@ -141,12 +141,12 @@ def _weighed_places(expectation: prob.ExpectationOp) -> Iterable[tuple[Operation
     """Where each addend stands inside of all that weighs it: its user, and the operand it is."""
     places: dict[tuple[Operation, int], None] = {}
     yielded = expectation.terminator
-    for index, addend in enumerate(yielded.addends):
+    for number, addend in enumerate(yielded.addends):
         user: Operation = yielded
-        place_ = index
+        index = number
         while isinstance(owner := addend.owner, (estim.ScoreOp, estim.AttachOp)):
-            user, place_, addend = owner, 0, owner.operands[0]
-        places[user, place_] = None
+            user, index, addend = owner, 0, owner.operands[0]
+        places[user, index] = None
     return places
 
 

@@ -127,7 +127,7 @@ def draw_from(choice: prob.SampleOp, source: NoiseSource, writer: Writer) -> Non
 
 def finish(choice: prob.SampleOp, value: SSAValue, writer: Writer) -> None:
     """Puts the draw in the choice's place, cut off from the derivative where it is held fixed."""
-    if choice.how.data is not How.PATHWISE:
+    if choice.how.data in (How.SCORE, How.DISARM):
         value = writer.stop_gradient(writer.expression(value)).value
     value.name_hint = choice.value.name_hint
     replace(choice, [value])

@@ -194,6 +194,34 @@ def test_disarm_under_a_score_is_exact(steps: tuple[str, ...]) -> None:
     assert_same_gradient(meaning(treated, AT), meaning(module, AT))
 
 
+PAIRS = f"""
+  %qa = dist.bernoulli_logits %r_ : (tensor<f64>) -> {COIN}
+  %wa = dist.expand %qa {{shape = array<i64: 3>}} : ({COIN}) -> {COINS}
+  %a = prob.sample "a" from %wa : {COINS}
+  %x = lax.convert %a : (tensor<3xi32>) -> tensor<3xf64>
+  %qb = dist.bernoulli_logits %x : (tensor<3xf64>) -> {COINS}
+  %b = prob.sample "b" from %qb : {COINS}
+  %y = lax.convert %b : (tensor<3xi32>) -> tensor<3xf64>
+  %f = lax.exp %y : tensor<3xf64>
+  prob.yield "f" %f : tensor<3xf64>
+"""
+
+
+def test_a_twin_reads_what_its_draw_reads_element_by_element() -> None:
+    """So a score over it is pruned to its own element, whichever pass comes first."""
+    module = objective_module({"r": "real"}, PAIRS)
+    steps = ("relbo-disarm", "relbo-score-function", "relbo-rao-blackwellize")
+    first = apply(module, *steps)
+    (score,) = (op for op in first.walk() if isinstance(op, estim.ScoreOp))
+    assert score.axis_maps == [(0,)]
+    last = apply(module, "relbo-score-function{sites=a}", "relbo-rao-blackwellize", "relbo-disarm")
+    results = [meaning(m, {"r": 0.4}) for m in (first, last)]
+    for result in results:
+        assert_same_gradient(result, meaning(module, {"r": 0.4}))
+    variances = [result.gradient_variance()["r"] for result in results]
+    assert variances[0] <= variances[1] * (1.0 + 1e-9)
+
+
 def test_a_draw_that_another_law_reads_is_refused() -> None:
     module = objective_module(CHAIN_PARAMETERS, CHAIN)
     with pytest.raises(PassError, match='the law of "b" reads its draw') as caught:

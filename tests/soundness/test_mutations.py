@@ -274,6 +274,7 @@ ABSENT = (
     lax.ClampOp,
     dist.TransformedOp,
     dist.MaskOp,
+    estim.AntitheticOp,
     estim.AttachOp,
 )
 """Ops that no program here has; other tests compare their rules with perturbed inputs."""
