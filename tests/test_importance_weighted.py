@@ -487,3 +487,16 @@ def test_the_pipeline_says_what_it_estimates() -> None:
     ]
     # Seed 0, 4,000 draws: the gaps are above .1, the standard errors below .02.
     assert means[0] + 0.1 < means[1] and means[1] < means[2]
+
+
+def test_double_reparameterization_says_so() -> None:
+    def model() -> None:
+        relbo_ir.sample("z", nd.Normal(0.0, 1.0))
+
+    def guide() -> None:
+        relbo_ir.sample("z", nd.Normal(relbo_ir.param("m", 0.2), 0.7))
+
+    steps = ("objective", f"relbo-importance-weighted{{samples=4 {TWICE}}}", "program")
+    text = str(relbo_ir.ELBO(model, guide).compile(pipeline=steps).explain())
+    assert "the importance-weighted bound of 4 samples" in text
+    assert 'doubly reparameterized in: "z"' in text
