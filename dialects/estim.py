@@ -32,14 +32,18 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from relbo_ir.dialects.importance import AllSamplesOp, LogMeanExpOp, OfSamplesOp, VimcoOp
 from relbo_ir.dialects.name import NameAttr
+from relbo_ir.dialects.prob.choices import SampleOp
 from relbo_ir.dialects.prob.expectations import (
     DifferentiationOp,
     YieldValueOp,
 )
-from relbo_ir.dialects.tensors import INTS, REALS, element_of, is_integer, shape_of_type
+from relbo_ir.dialects.prob.types import How
+from relbo_ir.dialects.tensors import INTS, REALS, VALUES, element_of, is_integer, shape_of_type
 
 _same = VarConstraint("SAME", REALS)
+_same_value = VarConstraint("VALUE", VALUES)
 
 
 @irdl_op_definition
@@ -136,6 +140,41 @@ class AttachOp(IRDLOperation):
 
     def __init__(self, value: SSAValue, gradient_of: SSAValue):
         super().__init__(operands=[value, gradient_of], result_types=[value.type])
+
+
+@irdl_op_definition
+class AntitheticOp(IRDLOperation):
+    """
+    The antithetic twin of a Bernoulli choice's draw that is treated by DisARM. Element by element,
+    of one uniform number u and with success probability p, the draw is [u < p] and the twin
+    [u ≥ 1 − p]: each has the choice's law, and they differ as often as two draws of it can. Its
+    derivative is 0.
+
+    `Pure`: a draw has one twin, the same wherever it is asked for.
+
+    ```mlir
+    %e = prob.expectation {
+      %z = prob.sample "z" from %q {how = #prob.how<disarm>} : !prob.law<tensor<8xi32>>
+      %t = estim.antithetic %z : tensor<8xi32>
+      prob.yield "c" %c : tensor<f32>
+    } : tensor<f32>
+    ```
+    """
+
+    name = "estim.antithetic"
+
+    draw = operand_def(_same_value)
+    result = result_def(_same_value)
+    traits = traits_def(Pure())
+    assembly_format = "$draw attr-dict `:` type($draw)"
+
+    def __init__(self, draw: SSAValue):
+        super().__init__(operands=[draw], result_types=[draw.type])
+
+    def verify_(self) -> None:
+        choice = self.draw.owner
+        if not isinstance(choice, SampleOp) or choice.how.data is not How.DISARM:
+            raise VerifyException(f"{self.name} is of the draw of a choice that is `disarm`")
 
 
 @irdl_op_definition
@@ -267,5 +306,33 @@ class ValueAndGradOp(DifferentiationOp):
 
 
 Estim = Dialect(
-    "estim", [AttachOp, LeaveOneOutOp, ReplicateOp, RunningMeanOp, ScoreOp, ValueAndGradOp], []
+    "estim",
+    [
+        AllSamplesOp,
+        AntitheticOp,
+        AttachOp,
+        LeaveOneOutOp,
+        LogMeanExpOp,
+        ReplicateOp,
+        RunningMeanOp,
+        ScoreOp,
+        ValueAndGradOp,
+        VimcoOp,
+    ],
+    [],
 )
+
+__all__ = [
+    "AllSamplesOp",
+    "AntitheticOp",
+    "AttachOp",
+    "Estim",
+    "LeaveOneOutOp",
+    "LogMeanExpOp",
+    "OfSamplesOp",
+    "ReplicateOp",
+    "RunningMeanOp",
+    "ScoreOp",
+    "ValueAndGradOp",
+    "VimcoOp",
+]

@@ -18,13 +18,18 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import PassError, UnsupportedError
-from relbo_ir.dialects.estim import LeaveOneOutOp, ReplicateOp, ValueAndGradOp
+from relbo_ir.dialects.estim import (
+    AllSamplesOp,
+    LeaveOneOutOp,
+    ReplicateOp,
+    ValueAndGradOp,
+)
 from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.prob import FuncOp as ProbFuncOp
 from relbo_ir.dialects.prob import PlateOp, YieldValueOp
 from relbo_ir.dialects.prob import ReturnOp as ProbReturnOp
 from relbo_ir.lowering import emit_calls, emit_draws, emit_rules
-from relbo_ir.lowering.emit_calls import PARTICLES
+from relbo_ir.lowering.emit_calls import PARTICLES, SAMPLES
 from relbo_ir.lowering.emit_rules import Emit, typed_scalar_text
 from relbo_ir.lowering.types import struct
 
@@ -332,10 +337,14 @@ class FunctionEmitter:
         self._nested(name, op.body.block)
         names = [self.fresh(mean) for mean in op.means]
         size = op.size.value.data
-        together = any(isinstance(inner, LeaveOneOutOp) for inner in op.body.walk())
-        axis = f", axis_name={PARTICLES!r}" if together else ""
+        kinds = {type(inner) for inner in op.body.block.ops}
+        name_of = {LeaveOneOutOp: PARTICLES, AllSamplesOp: SAMPLES}
+        axes = [axis for kind, axis in name_of.items() if kind in kinds]
+        axis = f", axis_name={axes[0]!r}" if axes else ""
         target = ", ".join(names)
-        self._lines.append(f"{target} = jax.vmap({name}{axis})(jnp.arange({size}))")
+        self._lines.append(
+            f"{target} = jax.vmap({name}{axis})(jnp.arange({size}, dtype=jnp.int32))"
+        )
         for result in names:
             self._lines.append(f"{result} = jnp.mean({result}, 0)")
 

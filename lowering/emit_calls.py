@@ -11,7 +11,7 @@ from xdsl.ir import Attribute
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import PassError
-from relbo_ir.dialects.estim import LeaveOneOutOp, ReplicateOp
+from relbo_ir.dialects.estim import AllSamplesOp, LeaveOneOutOp, ReplicateOp
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.lowering.emit_rules import EMIT, emits
 from relbo_ir.lowering.parameters import keywords_text
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 PARTICLES = "particles"
 """The name of the axis of particles, for what they tell each other."""
+
+
+SAMPLES = "samples"
+"""The name of the axis of importance samples, which may stand inside of the particles' one."""
+
+
+@emits(AllSamplesOp)
+def _all_samples(em: FunctionEmitter, op: AllSamplesOp) -> str:
+    return f"lax.all_gather({em.name(op.value)}, {SAMPLES!r})"
 
 
 @emits(LeaveOneOutOp)

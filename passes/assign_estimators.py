@@ -6,25 +6,36 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.passes import ModulePass
 
+from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How, HowAttr
+from relbo_ir.passes.disarm import disarm_obstacle
 from relbo_ir.passes.pathwise import Facts, pathwise_obstacle
-from relbo_ir.passes.treatment import check_patterns, choices, expectations, matches
+from relbo_ir.passes.treatment import (
+    SelectivePass,
+    check_patterns,
+    choices,
+    expectations,
+    matches,
+)
+
+_PLANS = (How.SCORE.value, How.PATHWISE.value, How.DISARM.value)
 
 
 @dataclass(frozen=True)
-class AssignEstimatorsPass(ModulePass):
+class AssignEstimatorsPass(SelectivePass):
     """
-    Writes a plan on every undecided choice, which the passes that follow carry out: pathwise where
-    that is proved to be legal, else the score function.
+    Writes a plan on undecided choices, which the passes that follow carry out: pathwise where that
+    is proved to be legal, else the score function.
 
     A plan has no meaning of its own, so nothing is to be proved here: the passes that act on it
     ask for their own side conditions.
 
-    Options: `score`, `pathwise`: glob patterns of choices to be treated so. A choice that both
-    match is an error.
+    Options: `sites`, `families`, `plates`: glob patterns that select the choices to plan for (all
+    by default); `how`: what to plan for them, instead (`score`, `pathwise` or `disarm`). `disarm`:
+    DisARM before the score function, where it is legal. `score`, `pathwise`: glob patterns of
+    names of choices to be treated so; a choice that both match is an error.
 
     ```mlir
     %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
@@ -41,28 +52,52 @@ class AssignEstimatorsPass(ModulePass):
 
     name = "relbo-assign-estimators"
 
+    how: str = ""
+    disarm: bool = False
     score: tuple[str, ...] = ()
     pathwise: tuple[str, ...] = ()
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.how and self.how not in _PLANS:
+            raise PassError(f"{self.how!r} is no plan", f"use one of {', '.join(_PLANS)}")
+        self.check_selection(op)
         check_patterns(op, self.score, "score")
         check_patterns(op, self.pathwise, "pathwise")
         for expectation in expectations(op):
+            found = choices(expectation)
+            if found and all(choice.how.data is not How.EXACT for choice in found):
+                raise PassError.at(
+                    found[0],
+                    "every choice is treated already, so there is nothing to plan",
+                    "run relbo-assign-estimators before the passes that carry the plan out",
+                    site=found[0].site.data,
+                )
             facts = Facts(expectation)
-            undecided = [c for c in choices(expectation) if c.how.data is How.EXACT]
-            for choice in undecided:
-                named_score = matches(choice, self.score)
-                named_pathwise = matches(choice, self.pathwise)
-                if named_score and named_pathwise:
-                    raise PassError.at(
-                        choice,
-                        "the choice is named for the score function and for pathwise",
-                        "name it once",
-                        site=choice.site.data,
-                    )
-                if named_score or named_pathwise:
-                    how = How.SCORE if named_score else How.PATHWISE
-                else:
-                    legal = pathwise_obstacle(choice, facts) is None
-                    how = How.PATHWISE if legal else How.SCORE
-                choice.properties["plan"] = HowAttr(how)
+            for choice in found:
+                if choice.how.data is How.EXACT and self.selects(choice):
+                    how = self._named(choice) or self._best(choice, facts)
+                    choice.properties["plan"] = HowAttr(how)
+
+    def _named(self, choice: prob.SampleOp) -> How | None:
+        """What the options say of the choice."""
+        if self.how:
+            return How(self.how)
+        named_score = matches(choice, self.score)
+        named_pathwise = matches(choice, self.pathwise)
+        if named_score and named_pathwise:
+            raise PassError.at(
+                choice,
+                "the choice is named for the score function and for pathwise",
+                "name it once",
+                site=choice.site.data,
+            )
+        if named_score:
+            return How.SCORE
+        return How.PATHWISE if named_pathwise else None
+
+    def _best(self, choice: prob.SampleOp, facts: Facts) -> How:
+        if pathwise_obstacle(choice, facts) is None:
+            return How.PATHWISE
+        if self.disarm and disarm_obstacle(choice) is None:
+            return How.DISARM
+        return How.SCORE

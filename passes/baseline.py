@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
-from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import estim, prob
@@ -17,8 +16,9 @@ from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.analyses.dependence import DependenceOf
 from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.order import require_scores
 from relbo_ir.passes.rewriting import replace
-from relbo_ir.passes.treatment import check_patterns, expectations, matches
+from relbo_ir.passes.treatment import SelectivePass, expectations
 from relbo_ir.passes.upstreams import origin
 
 _KINDS = ("leave-one-out", "running-mean", "function")
@@ -26,7 +26,7 @@ _Make = Callable[[Writer, estim.ScoreOp], SSAValue]
 
 
 @dataclass(frozen=True)
-class BaselinePass(ModulePass):
+class BaselinePass(SelectivePass):
     """
     Subtracts from what weighs an upstream a value that is independent of the upstream's draw:
     (c − b)·∇ log q for c·∇ log q.
@@ -40,8 +40,8 @@ class BaselinePass(ModulePass):
     which there must be one at least when the program is lowered; `running-mean`, the mean of the
     addend over earlier steps with weights decayᵏ (`decay`, 0.9 by default), which the program hands
     on from step to step; `function`, the deterministic value of the program that `value` names.
-    `sites`: glob patterns of the choices whose upstreams
-    take the baseline (all by default).
+    `sites`, `families`, `plates`: glob patterns that select the choices whose upstreams take the
+    baseline (all by default).
 
     ```mlir
     %s = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
@@ -60,13 +60,13 @@ class BaselinePass(ModulePass):
     kind: str = "leave-one-out"
     value: str = ""
     decay: float = 0.9
-    sites: tuple[str, ...] = ()
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.kind not in _KINDS:
             raise PassError(f"{self.kind!r} is no baseline", f"use one of {', '.join(_KINDS)}")
-        check_patterns(op, self.sites, "sites")
+        self.check_selection(op)
         for expectation in expectations(op):
+            require_scores(expectation, self.name)
             scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
             make = self._maker(expectation, scores)
             for score in scores:
@@ -101,8 +101,15 @@ class BaselinePass(ModulePass):
         replace(score, [new.result])
 
     def _is_chosen(self, upstream: SSAValue) -> bool:
+        if not self.is_selective:
+            return True
         choice = origin(upstream)
-        return not self.sites or (choice is not None and matches(choice, self.sites))
+        if choice is None:
+            raise PassError(
+                "of an upstream it is not known any more whose log density it is",
+                "run relbo-baseline with a selection before relbo-expand-densities",
+            )
+        return self.selects(choice)
 
     def _function(self, expectation: prob.ExpectationOp, scores: list[estim.ScoreOp]) -> _Make:
         named = _named(expectation, self.value)

@@ -8,21 +8,22 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
-from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import dist, estim, lax, prob
+from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import is_tensor
 from relbo_ir.passes.analyses.laws import element_draw, sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.analyses.support import support_moves
 from relbo_ir.passes.expressions import Writer
-from relbo_ir.passes.treatment import check_patterns, expectations, matches
+from relbo_ir.passes.treatment import SelectivePass, choices, expectations
+from relbo_ir.passes.upstreams import origin
 
 
 @dataclass(frozen=True)
-class DropZeroScorePass(ModulePass):
+class DropZeroScorePass(SelectivePass):
     """
     Takes away the derivative of k·log q(z) with respect to what z's own law is computed from,
     where z is drawn from q and k does not depend on z: use by use, in addends.
@@ -36,7 +37,7 @@ class DropZeroScorePass(ModulePass):
     It is a baseline of one: it lowers the variance where the addend is centred, and sticking the
     landing does where the guide comes close to the posterior.
 
-    Options: `sites`: glob patterns of choices (all by default). `pathwise`: pathwise choices too.
+    Options: `sites`, `families`, `plates`: glob patterns that select choices (all by default). `pathwise`: pathwise choices too.
 
     ```mlir
     %l = prob.log_density %q at %z : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
@@ -56,12 +57,12 @@ class DropZeroScorePass(ModulePass):
 
     name = "relbo-drop-zero-score"
 
-    sites: tuple[str, ...] = ()
     pathwise: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        check_patterns(op, self.sites, "sites")
+        self.check_selection(op)
         for expectation in expectations(op):
+            _require_decisions(expectation)
             end: Operation = expectation.terminator
             for index, addend in enumerate(end.operands):
                 user, place = end, index
@@ -106,7 +107,7 @@ class DropZeroScorePass(ModulePass):
         draw = element_draw(op)
         if draw is None:
             return None
-        if self.sites and not matches(draw, self.sites):
+        if not self.selects(draw):
             return None
         random = reached_from(sources(draw))
         if any(factor in random for factor in factors):
@@ -125,6 +126,25 @@ class DropZeroScorePass(ModulePass):
         copy.location = op.location
         copy.operands[0] = law
         return w.insert(copy)
+
+
+def _require_decisions(expectation: prob.ExpectationOp) -> None:
+    """Refuses an objective of which no choice is decided yet, or whose densities are expanded."""
+    found = choices(expectation)
+    if found and all(choice.how.data is How.EXACT for choice in found):
+        raise PassError.at(
+            found[0],
+            "no choice is treated yet",
+            "run relbo-score-function or relbo-pathwise before relbo-drop-zero-score",
+            site=found[0].site.data,
+        )
+    for op in expectation.body.block.ops:
+        if isinstance(op, estim.ScoreOp) and any(origin(u) is None for u in op.upstream):
+            raise PassError.at(
+                op,
+                "the densities are expanded already",
+                "run relbo-drop-zero-score before relbo-expand-densities",
+            )
 
 
 def _fixed(w: Writer, law: SSAValue) -> SSAValue | None:

@@ -16,9 +16,15 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How
 from relbo_ir.passes.draws import Noise
 from relbo_ir.passes.expressions import Writer
-from relbo_ir.passes.lower_sampling import add_argument, check_decided, finish, function_of
+from relbo_ir.passes.lower_sampling import (
+    add_argument,
+    check_decided,
+    draw_from,
+    finish,
+    function_of,
+)
 from relbo_ir.passes.rewriting import replace
-from relbo_ir.passes.samplers import draw
+from relbo_ir.passes.samples import samples_of
 from relbo_ir.passes.step_draws import Steps, lower_steps, scans
 from relbo_ir.passes.treatment import choices, expectations
 
@@ -27,12 +33,12 @@ from relbo_ir.passes.treatment import choices, expectations
 class ExternalizeDrawsPass(ModulePass):
     """
     Turns randomness into arguments instead of drawing it: the draw itself for a `score` choice,
-    the parameter-free noise for a `pathwise` one, the indices of a plate's minibatch. The result
-    is a function whose weighted sum over all draws is the estimator's exact mean.
+    the parameter-free noise for a `pathwise` or a `disarm` one, the indices of a plate's minibatch.
+    The result is a function whose weighted sum over all draws is the estimator's exact mean.
 
-    Lemma: as for `relbo-lower-sampling`. Side conditions: every choice is `score` or `pathwise`;
-    a pathwise choice is a function of one tensor of noise without parameters (an implicit derivative
-    has no such noise), else an error.
+    Lemma: as for `relbo-lower-sampling`. Side conditions: every choice is `score`, `pathwise` or
+    `disarm`; a pathwise choice is a function of one tensor of noise without parameters (an implicit
+    derivative has no such noise), else an error.
 
     Options: none.
 
@@ -51,6 +57,12 @@ class ExternalizeDrawsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for expectation in list(expectations(op)):
+            if samples_of(expectation) > 1:
+                raise PassError.at(
+                    expectation,
+                    "each importance sample has draws of its own, and an argument is one draw",
+                    "use relbo-lower-sampling instead",
+                )
             sites = choices(expectation)
             check_decided(sites)
             function = function_of(expectation)
@@ -58,12 +70,11 @@ class ExternalizeDrawsPass(ModulePass):
             for choice in sites:
                 writer = Writer(InsertPoint.before(choice))
                 if choice.drawn is not None:
-                    value = choice.drawn
+                    finish(choice, choice.drawn, writer)
                 elif choice.how.data is How.SCORE:
-                    value = _argument(function, choice, choice.value.type)
+                    finish(choice, _argument(function, choice, choice.value.type), writer)
                 else:
-                    value = draw(choice, writer, _External(function, choice))
-                finish(choice, value, writer)
+                    draw_from(choice, _External(function, choice), writer)
             for inner in list(expectation.body.block.ops):
                 if isinstance(inner, prob.SubsampleOp):
                     role = prob.DrawAttr(prob.NameAttr(inner.plate.string_value()))

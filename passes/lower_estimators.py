@@ -17,12 +17,14 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from relbo_ir.dialects import estim, lax, prob, rng
+from relbo_ir.dialects import estim, prob, rng
 from relbo_ir.dialects.errors import PassError
-from relbo_ir.dialects.tensors import with_shape
 from relbo_ir.passes.expressions import Expression, Writer
-from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.order import require_formed
+from relbo_ir.passes.rewriting import move_ops, replace
 from relbo_ir.passes.running_means import hand_on, take_out
+from relbo_ir.passes.samples import samples_of, write_alone, write_samples
+from relbo_ir.passes.upstreams import mapped
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class LowerEstimatorsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.particles < 1:
             raise PassError(f"{self.particles} particles are none", "use one particle at least")
+        require_formed(op, self.name)
         for sample in op.walk():
             if isinstance(sample, prob.SampleOp) and isinstance(
                 sample.parent_op(), prob.ExpectationOp
@@ -92,7 +95,7 @@ class LowerScore(RewritePattern):
         w = Writer(InsertPoint.before(op))
         cost = w.expression(op.cost)
         boxes = [
-            _aligned(w, w.expression(u), axes, cost.shape)
+            mapped(w, w.expression(u), axes, cost.shape)
             for u, axes in zip(op.upstream, op.axis_maps, strict=True)
         ]
         together: dict[SSAValue | None, list[Expression]] = {}
@@ -111,21 +114,6 @@ def _total(terms: list[Expression]) -> Expression:
     for term in terms[1:]:
         total = total + term
     return total
-
-
-def _aligned(
-    w: Writer, upstream: Expression, axes: tuple[int, ...], shape: tuple[int, ...]
-) -> Expression:
-    """The upstream summed over its own axes, its others where the map puts them, broadcastable."""
-    kept = [k for k in axes if k != -1]
-    summed = w.sum(upstream, [n for n, k in enumerate(axes) if k == -1])
-    if not kept:
-        return summed
-    if kept != sorted(kept):
-        order = sorted(range(len(kept)), key=lambda n: kept[n])
-        summed = w.expression(w.insert(lax.TransposeOp(summed.value, order)))
-    wide = with_shape(summed.value.type, shape)
-    return w.expression(w.insert(lax.BroadcastInDimOp(summed.value, wide, sorted(kept))))
 
 
 class LowerAttach(RewritePattern):
@@ -162,6 +150,9 @@ def _surrogate(
     expectation: prob.ExpectationOp, costs: list[SSAValue], particles: int
 ) -> list[SSAValue]:
     """The sum of all addends in the expectation's place, and the costs beside it."""
+    samples = samples_of(expectation)
+    if samples == 1:
+        write_alone(expectation.body.block)
     yielded = expectation.terminator
     for op in expectation.body.walk():
         if isinstance(op, estim.LeaveOneOutOp) and particles == 1:
@@ -176,38 +167,38 @@ def _surrogate(
     Rewriter.erase_op(yielded)
     for named in [op for op in expectation.body.block.ops if isinstance(op, prob.DeterministicOp)]:
         Rewriter.erase_op(named)
-    body = list(expectation.body.block.ops)
-    if particles == 1:
-        _move(body, expectation)
-        return [total, *costs]
-    return _replicated(expectation, body, [total, *costs], particles)
+    values: list[SSAValue] = [total, *costs]
+    if samples > 1:
+        loop = _replicated(expectation, values, samples)
+        write_samples(loop)
+        values = list(loop.means)
+    if particles > 1:
+        values = list(_replicated(expectation, values, particles).means)
+    _move(list(expectation.body.block.ops), expectation)
+    return values
 
 
 def _replicated(
-    expectation: prob.ExpectationOp,
-    body: list[Operation],
-    values: list[SSAValue],
-    particles: int,
-) -> list[SSAValue]:
+    expectation: prob.ExpectationOp, values: list[SSAValue], size: int
+) -> estim.ReplicateOp:
+    """The means of values over particles: all ops of the expectation become the region of a loop."""
     block = Block(arg_types=[TensorType(i32, [])])
-    for op in body:
-        op.detach()
-        block.add_op(op)
+    move_ops(expectation.body.block, block)
     block.add_op(prob.YieldValueOp(values))
-    inside = set(body)
-    keys = {v for op in body for v in op.operands if isinstance(v.type, rng.KeyType)}
+    inside = set(block.walk())
+    keys = {v for op in inside for v in op.operands if isinstance(v.type, rng.KeyType)}
     for key in (k for k in keys if k.owner not in inside):
         own = rng.ParticleKeyOp(key, block.args[0])
         uses = [u for u in key.uses if u.operation in inside]
-        block.insert_op_before(own, body[0])
+        first = block.first_op
+        if first is None:
+            raise ValueError("a block that uses a key holds an op")
+        block.insert_op_before(own, first)
         for use in uses:
             use.operation.operands[use.index] = own.result
-    replicate = estim.ReplicateOp(particles, Region(block), [v.type for v in values])
-    parent = expectation.parent_block()
-    if parent is None:
-        raise ValueError("an expectation stands in a block")
-    parent.insert_op_before(replicate, expectation)
-    return list(replicate.means)
+    replicate = estim.ReplicateOp(size, Region(block), [v.type for v in values])
+    expectation.body.block.add_op(replicate)
+    return replicate
 
 
 def _move(body: list[Operation], before: Operation) -> None:

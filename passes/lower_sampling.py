@@ -12,13 +12,13 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from relbo_ir.dialects import dist, prob, rng
+from relbo_ir.dialects import dist, estim, prob, rng
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import ROLE, How
-from relbo_ir.passes.draws import Noise, noise_of, row
+from relbo_ir.passes.draws import Noise, NoiseSource, noise_of, row
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.rewriting import replace
-from relbo_ir.passes.samplers import draw
+from relbo_ir.passes.samplers import antithetic_pair, draw
 from relbo_ir.passes.step_draws import KeyedSteps, Steps, lower_steps, scans
 
 
@@ -27,12 +27,13 @@ class LowerSamplingPass(ModulePass):
     """
     Draws every choice from a key of its own: the program's key folded with a stable hash of the
     site's name. Noise of one kind and shape is drawn for all its sites at once, which changes no
-    bit. The draw of a `score` choice is cut off from the derivative.
+    bit. The draw of a `score` choice is cut off from the derivative; that of a `disarm` choice and
+    its antithetic twin come from one tensor of noise.
 
     Lemma: a draw by inverse transform, location-scale or a sampler of the family has the family's
     law; the estimator's mean is the denotation (design of `prob.gradient`). Side conditions: every
-    choice of an expectation is `score` or `pathwise`, else an error; no two names have one hash. A
-    plate's minibatch is drawn in the same way, from a key that the plate's name gives. A loop of
+    choice of an expectation is `score`, `pathwise` or `disarm`, else an error; no two names have one
+    hash. A plate's minibatch is drawn in the same way, from a key that the plate's name gives. A loop of
     draws (`prob.scan`) becomes a `lax.scan`: noise without parameters is drawn for all its steps
     at once, other draws take the site's key folded with the number of the step.
 
@@ -105,18 +106,31 @@ def _seed(function: prob.FuncOp) -> SSAValue:
 def check_decided(sites: list[prob.SampleOp]) -> None:
     """Every choice has an estimator by now."""
     for choice in sites:
-        if choice.how.data not in (How.SCORE, How.PATHWISE):
+        if choice.how.data not in (How.SCORE, How.PATHWISE, How.DISARM):
             raise PassError.at(
                 choice,
                 f"the choice has no estimator yet (it is {choice.how.data.value})",
-                "run relbo-score-function or relbo-pathwise on it first",
+                "run relbo-score-function, relbo-pathwise or relbo-disarm on it first",
                 site=choice.site.data,
             )
 
 
+def draw_from(choice: prob.SampleOp, source: NoiseSource, writer: Writer) -> None:
+    """Puts what is drawn from the noise in the place of a choice and of its antithetic twin."""
+    if choice.how.data is not How.DISARM:
+        finish(choice, draw(choice, writer, source), writer)
+        return
+    value, twin = antithetic_pair(choice, writer, source)
+    for user in {use.operation for use in choice.value.uses}:
+        if isinstance(user, estim.AntitheticOp):
+            twin.name_hint = user.result.name_hint
+            replace(user, [twin])
+    finish(choice, value, writer)
+
+
 def finish(choice: prob.SampleOp, value: SSAValue, writer: Writer) -> None:
     """Puts the draw in the choice's place, cut off from the derivative where it is held fixed."""
-    if choice.how.data is How.SCORE:
+    if choice.how.data in (How.SCORE, How.DISARM):
         value = writer.stop_gradient(writer.expression(value)).value
     value.name_hint = choice.value.name_hint
     replace(choice, [value])
@@ -186,7 +200,10 @@ def _lower(block: Block, sites: list[prob.SampleOp], key: SSAValue) -> None:
     for choice in sites:
         writer = Writer(InsertPoint.before(choice))
         source = _Keyed(choice, key, writer, drawn)
-        finish(choice, choice.drawn or draw(choice, writer, source), writer)
+        if choice.drawn is not None:
+            finish(choice, choice.drawn, writer)
+        else:
+            draw_from(choice, source, writer)
 
 
 @dataclass

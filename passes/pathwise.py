@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
-from xdsl.passes import ModulePass
 
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.errors import PassError
@@ -15,22 +14,22 @@ from relbo_ir.dialects.prob import How, HowAttr
 from relbo_ir.passes.analyses.smoothness import SmoothnessOf
 from relbo_ir.passes.analyses.support import Signs
 from relbo_ir.passes.analyses.walker import Order
-from relbo_ir.passes.treatment import check_patterns, expectations, selected
+from relbo_ir.passes.treatment import SelectivePass, expectations
 
 
 @dataclass(frozen=True)
-class PathwisePass(ModulePass):
+class PathwisePass(SelectivePass):
     """
     Draws choices by a differentiable sampler z = g(ε, θ): ∇E_q[c(z)] = E_ε[∇c(g(ε, θ))].
 
     Lemma: location-scale and implicit reparameterization (Kingma and Welling 2014; Figurnov,
     Mohamed and Mnih 2018). Side conditions: the family's draw is differentiable, and every addend
     and every law that reads the draw is continuous and locally Lipschitz in it (Lee, Yu and Yang
-    2018). An undecided choice for which that is not proved is left as it is; one that `sites`
-    names or that is planned is an error with the op that breaks it.
+    2018). An undecided choice for which that is not proved is left as it is; one that is selected
+    or planned is an error with the op that breaks it.
 
-    Options: `sites`, glob patterns of choices; by default the undecided choices that are planned
-    to be pathwise or have no plan.
+    Options: `sites`, `families`, `plates`, glob patterns that select choices; by default the
+    undecided choices that are planned to be pathwise or have no plan.
 
     ```mlir
     %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
@@ -45,18 +44,16 @@ class PathwisePass(ModulePass):
 
     name = "relbo-pathwise"
 
-    sites: tuple[str, ...] = ()
-
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        check_patterns(op, self.sites, "sites")
+        undecided = self.undecided(op, How.PATHWISE)
         for expectation in expectations(op):
             facts = Facts(expectation)
-            for choice in selected(expectation, self.sites, How.PATHWISE):
+            for choice in (c for c in undecided if c.parent_op() is expectation):
                 obstacle = pathwise_obstacle(choice, facts)
                 if obstacle is None:
                     choice.properties["how"] = HowAttr(How.PATHWISE)
                     choice.properties.pop("plan", None)
-                elif self.sites or choice.plan is not None:
+                elif self.is_selective or choice.plan is not None:
                     raise PassError.at(
                         choice,
                         f"the choice cannot be pathwise: {obstacle}",

@@ -16,9 +16,10 @@ from relbo_ir.passes.analyses.dependence import DependenceOf
 from relbo_ir.passes.analyses.dependence.facts import Dependence
 from relbo_ir.passes.analyses.laws import own_draw
 from relbo_ir.passes.expressions import Writer
+from relbo_ir.passes.order import require_objective, require_scores
 from relbo_ir.passes.rewriting import replace
 from relbo_ir.passes.treatment import expectations
-from relbo_ir.passes.upstreams import element_density, refined
+from relbo_ir.passes.upstreams import element_density, origin, refined
 
 _GRANULARITIES = ("site", "axis", "element")
 
@@ -62,7 +63,9 @@ class RaoBlackwellizePass(ModulePass):
             raise PassError(
                 f"{self.granularity!r} is no granularity", f"use one of {', '.join(_GRANULARITIES)}"
             )
+        require_objective(op, self.name)
         for expectation in expectations(op):
+            require_scores(expectation, self.name)
             scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
             if not scores:
                 continue
@@ -83,6 +86,12 @@ class RaoBlackwellizePass(ModulePass):
         upstream: list[SSAValue] = []
         maps: list[tuple[int, ...]] = []
         for value, axes in zip(score.upstream, score.axis_maps, strict=True):
+            if origin(value) is None:
+                raise PassError.at(
+                    score,
+                    "of an upstream it is not known any more whose log density it is",
+                    "run relbo-rao-blackwellize before relbo-expand-densities",
+                )
             choice = choice_of(value)
             if choice is not None and set(axes) <= {-1}:
                 fact = read.get(choice)

@@ -13,6 +13,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.passes.expressions import Writer
+from relbo_ir.passes.order import require_objective
 
 NAMES = "prob.result_names"
 
@@ -54,6 +55,7 @@ class ReportPass(ModulePass):
     minibatches: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        require_objective(op, self.name)
         for gradient in [g for g in op.walk() if isinstance(g, prob.GradientOp)]:
             function = gradient.parent_op()
             if not isinstance(function, prob.FuncOp):

@@ -8,7 +8,6 @@ from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
-from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import dist, estim, prob
@@ -17,11 +16,11 @@ from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.prob import How, HowAttr
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.analyses.support import support_moves
-from relbo_ir.passes.treatment import check_patterns, expectations, selected
+from relbo_ir.passes.treatment import SelectivePass, expectations
 
 
 @dataclass(frozen=True)
-class ScoreFunctionPass(ModulePass):
+class ScoreFunctionPass(SelectivePass):
     """
     Holds the draws of choices fixed and weighs every addend by their scores:
     ∇E_q[c] = E_q[∇c + c ∇ log q], so c becomes c·□(Σ log q) with □(u) = exp(u − stop u).
@@ -30,8 +29,8 @@ class ScoreFunctionPass(ModulePass):
     al. 2018). Side condition: the support of q does not depend on the parameters, and an error
     names the choice where that is not proved.
 
-    Options: `sites`, glob patterns of choices; by default the undecided choices that are planned
-    for the score function or have no plan.
+    Options: `sites`, `families`, `plates`, glob patterns that select choices; by default the
+    undecided choices that are planned for the score function or have no plan.
 
     ```mlir
     %z = prob.sample "z" from %q : !prob.law<tensor<f32>>
@@ -52,17 +51,16 @@ class ScoreFunctionPass(ModulePass):
 
     name = "relbo-score-function"
 
-    sites: tuple[str, ...] = ()
-
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        check_patterns(op, self.sites, "sites")
+        undecided = self.undecided(op, How.SCORE)
         for expectation in expectations(op):
-            treated = selected(expectation, self.sites, How.SCORE)
+            treated = [c for c in undecided if c.parent_op() is expectation]
             if treated:
                 _score(expectation, treated)
 
 
-def _score(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> None:
+def check_supports(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> None:
+    """Refuses a choice whose law's support is not proved to be free of parameters."""
     moving = _parameter_values(expectation)
     for choice in treated:
         if support_moves(choice.law, moving.__contains__):
@@ -72,6 +70,10 @@ def _score(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> Non
                 "treat this choice pathwise, or draw from a law on a fixed support",
                 site=choice.site.data,
             )
+
+
+def _score(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> None:
+    check_supports(expectation, treated)
     yielded = expectation.terminator
     builder = Builder(InsertPoint.before(yielded))
     upstream: list[SSAValue] = []

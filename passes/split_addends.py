@@ -21,6 +21,7 @@ from relbo_ir.passes.accumulations import undo_accumulations
 from relbo_ir.passes.analyses.laws import sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.order import require_objective
 from relbo_ir.passes.treatment import choices, expectations
 
 
@@ -55,6 +56,7 @@ class SplitAddendsPass(ModulePass):
     name = "relbo-split-addends"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        require_objective(op, self.name)
         for expectation in expectations(op):
             yielded = expectation.terminator
             gains = _scored(expectation)
@@ -64,11 +66,11 @@ class SplitAddendsPass(ModulePass):
             addends: list[SSAValue] = []
             taken = {name.data for name in yielded.names}
             for name, addend in zip(yielded.names, yielded.addends, strict=True):
-                if isinstance(addend.owner, estim.ScoreOp):
+                if isinstance(addend.owner, (estim.ScoreOp, estim.AttachOp)):
                     raise PassError.at(
                         addend.owner,
                         f'the addend "{name.data}" is weighed already',
-                        "run relbo-split-addends before relbo-score-function",
+                        "run relbo-split-addends before relbo-score-function and relbo-disarm",
                     )
                 pieces = splitter.pieces(addend) if addend in splitter.scored else [addend]
                 for number, piece in enumerate(pieces):
@@ -86,7 +88,7 @@ def _fresh(name: str, taken: set[str]) -> str:
     return name
 
 
-def _may_be_scored(choice: prob.SampleOp) -> bool:
+def _gains(choice: prob.SampleOp) -> bool:
     """Whether the choice is undecided, and not planned to be pathwise."""
     planned = choice.plan is not None and choice.plan.data is How.PATHWISE
     return choice.how.data is How.EXACT and not planned
@@ -94,7 +96,7 @@ def _may_be_scored(choice: prob.SampleOp) -> bool:
 
 def _scored(expectation: prob.ExpectationOp) -> set[SSAValue]:
     """What reads a choice that may be scored."""
-    scored = (c for c in choices(expectation) if _may_be_scored(c))
+    scored = (c for c in choices(expectation) if _gains(c))
     return reached_from(v for c in scored for v in sources(c))
 
 

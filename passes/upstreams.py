@@ -97,6 +97,21 @@ def _all_alike(along: Along) -> bool:
     return along.index is None and bool(same)
 
 
+def mapped(
+    w: Writer, upstream: Expression, axes: tuple[int, ...], shape: tuple[int, ...]
+) -> Expression:
+    """The upstream summed over its own axes, its others where the map puts them, broadcastable."""
+    kept = [k for k in axes if k != -1]
+    summed = w.sum(upstream, [n for n, k in enumerate(axes) if k == -1])
+    if not kept:
+        return summed
+    if kept != sorted(kept):
+        order = sorted(range(len(kept)), key=lambda n: kept[n])
+        summed = w.expression(w.insert(lax.TransposeOp(summed.value, order)))
+    wide = with_shape(summed.value.type, shape)
+    return w.expression(w.insert(lax.BroadcastInDimOp(summed.value, wide, sorted(kept))))
+
+
 def _interval(w: Writer, density: Expression, axis: int, along: Along) -> Expression:
     return _cut(w, density, axis, int(along.low), int(along.high) + 1)
 

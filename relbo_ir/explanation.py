@@ -23,6 +23,7 @@ _NO_LINE = "no source line"
 _READ = {
     How.PATHWISE: "the gradient goes through the draw",
     How.SCORE: "the draw is held fixed",
+    How.DISARM: "the draw is held fixed, and its antithetic twin beside it",
     How.ENUMERATED: "summed over its values",
     How.EXACT: "undecided",
 }
@@ -96,11 +97,11 @@ def _explain_choice(choice: prob.SampleOp, facts: Facts) -> list[str]:
     line = source_line(choice) or _NO_LINE
     how = choice.how.data
     head = f'"{choice.site.data}" ({line}): {family_of(choice.law)}{where}, {how.value}'
+    if how is How.PATHWISE:
+        return [head, "    the draw is differentiable, and all that reads it is smooth in it"]
     obstacle = pathwise_obstacle(choice, facts)
     if obstacle is not None:
         return [head, f"    not pathwise: {obstacle}"]
-    if how is How.PATHWISE:
-        return [head, "    the draw is differentiable, and all that reads it is smooth in it"]
     return [head, "    pathwise is legal too; the pipeline chose otherwise"]
 
 
@@ -115,6 +116,7 @@ def _explain_addend(name: str, value: SSAValue, formulas: Formulas) -> Iterator[
     read = [op for op in ops if isinstance(op, prob.SampleOp)]
     for choice in read:
         yield f'    reads "{choice.site.data}": {_READ[choice.how.data]}'
+    yield from _bound(ops)
     if not read:
         yield "    reads no choice: its gradient is exact"
     for kind, sites in weights:
@@ -135,14 +137,37 @@ def _unweighed(value: SSAValue) -> tuple[SSAValue, list[tuple[str, list[str]]]]:
             weights.append((kind, list(dict.fromkeys(s for names in scored for s in names))))
             value = owner.cost
         else:
-            sites = [
-                f'"{op.site.data}"'
-                for op in _computing(owner.gradient_of)
-                if isinstance(op, prob.SampleOp)
-            ]
-            weights.append(("its gradient is replaced by one that reads", sites))
+            weights.append(_attached(owner.gradient_of))
             value = owner.value
     return value, weights
+
+
+def _attached(gradient_of: SSAValue) -> tuple[str, list[str]]:
+    """What is attached to an addend's gradient, and the choices that this treats."""
+    ops = list(_computing(gradient_of))
+    drawn = [op for op in ops if isinstance(op, prob.SampleOp)]
+    twins = {op.draw.owner for op in ops if isinstance(op, estim.AntitheticOp)}
+    scored = [f'"{op.site.data}"' for op in drawn if op.how.data is How.SCORE]
+    if twins:
+        flipped = [f'"{op.site.data}"' for op in drawn if op in twins]
+        return "at the draws and at the antithetic twins (DisARM, unbiased) of", flipped
+    if any(isinstance(op, estim.VimcoOp) for op in ops):
+        return "weighed by the scores of (VIMCO, a baseline for each sample)", scored
+    if any(isinstance(op, estim.LogMeanExpOp) for op in ops):
+        moving = [f'"{op.site.data}"' for op in drawn if op.how.data is How.PATHWISE]
+        kind = "weighed by the scores of" if scored else "doubly reparameterized in"
+        return kind, scored or moving
+    return "its gradient is replaced by one that reads", [f'"{op.site.data}"' for op in drawn]
+
+
+def _bound(ops: list[Operation]) -> Iterator[str]:
+    """What an addend is that is no sum of log densities but the log of a mean of weights."""
+    for op in ops:
+        if isinstance(op, estim.LogMeanExpOp):
+            yield (
+                f"    the importance-weighted bound of {op.samples.value.data} samples: tighter than "
+                "the ELBO, and as an estimate of the ELBO biased"
+            )
 
 
 def _scored(upstream: SSAValue) -> list[str]:

@@ -35,6 +35,14 @@ _SCORE = (
     "relbo-baseline",
 )
 _ESTIMATOR = (*_OBJECTIVE, "relbo-assign-estimators", *_SCORE, "relbo-pathwise")
+_DISARM = (
+    *_OBJECTIVE,
+    "relbo-assign-estimators{disarm=true}",
+    "relbo-split-addends",
+    "relbo-disarm",
+    *_SCORE[1:],
+    "relbo-pathwise",
+)
 _CLEAN = ("relbo-canonicalize", "cse")
 _PROGRAM = (
     "cse",
@@ -53,6 +61,8 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "program": _PROGRAM,
     "default": (*_ESTIMATOR, *_PROGRAM),
     "score-function": (*_OBJECTIVE, *_SCORE, *_PROGRAM),
+    "disarm": (*_DISARM, *_PROGRAM),
+    "importance-weighted": (*_OBJECTIVE, "relbo-importance-weighted", *_PROGRAM),
     "explicit": (*_ESTIMATOR, *_PROGRAM, "relbo-differentiate", *_CLEAN),
     "draws": (*_OBJECTIVE, "relbo-report", "relbo-lower-sampling", *_CLEAN),
     "addends": (

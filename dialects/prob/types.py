@@ -84,6 +84,7 @@ class How(StrEnum):
     EXACT = "exact"
     SCORE = "score"
     PATHWISE = "pathwise"
+    DISARM = "disarm"
     ENUMERATED = "enumerated"
 
 
@@ -91,7 +92,8 @@ class How(StrEnum):
 class HowAttr(EnumAttribute[How]):
     """
     The treatment of a choice: `exact` (undecided: the derivative of the exact expectation),
-    `score` (draw held fixed), `pathwise` (draw differentiated), `enumerated` (summed out).
+    `score` (draw held fixed), `pathwise` (draw differentiated), `disarm` (draw held fixed, with an
+    antithetic twin beside it), `enumerated` (summed out).
 
     ```mlir
     #prob.how<score>

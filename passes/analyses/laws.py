@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import dist, prob
 
@@ -17,6 +17,36 @@ def joint_rank(law: SSAValue) -> int:
             return joint_rank(op.base)
         case _:
             return dist.law_of(law).event_rank.data
+
+
+def bernoulli_of(law: SSAValue) -> dist.BernoulliOp | dist.BernoulliLogitsOp | None:
+    """The Bernoulli family of a law whose draws are its independent elements, else None."""
+    match law.owner:
+        case dist.BernoulliOp() | dist.BernoulliLogitsOp() as op:
+            return op
+        case dist.IndependentOp() | dist.ExpandOp() as op:
+            return bernoulli_of(op.base)
+        case _:
+            return None
+
+
+def family_name(law: SSAValue) -> str:
+    """The name of the family that a law is made of by wrappers and transforms; else of its op."""
+    match law.owner:
+        case dist.FamilyOp() as op:
+            return op.FAMILY.name
+        case (
+            dist.IndependentOp()
+            | dist.ExpandOp()
+            | dist.MaskOp()
+            | dist.TransformedOp()
+            | dist.TransformedByOp() as op
+        ):
+            return family_name(op.base)
+        case Operation() as op:
+            return op.name.removeprefix("dist.")
+        case _:
+            return "law"
 
 
 def own_draw(density: prob.LogDensityOp) -> prob.SampleOp | None:

@@ -163,6 +163,8 @@ class SmoothnessOf(Walker[Fact]):
         return [max(cases, key=lambda f: f.level) for cases in zip(*taken, strict=True)]
 
     def _rule(self, op: Operation, facts: list[Fact]) -> Fact:
+        if isinstance(op, estim.AttachOp):
+            return facts[0]  # what is attached has no value: who attached it answers for it
         worst = max(facts, key=lambda f: f.level, default=CONSTANT)
         if worst.level is Smoothness.DISCONTINUOUS:
             if isinstance(op, (prob.SampleOp, prob.DrawOp)):
@@ -195,7 +197,7 @@ class SmoothnessOf(Walker[Fact]):
                 return _broken(op, "read by a law without declared smoothness")
             case estim.ScoreOp():
                 return worst
-            case estim.LeaveOneOutOp() | estim.RunningMeanOp():
+            case estim.LeaveOneOutOp() | estim.RunningMeanOp() | estim.VimcoOp():
                 return CONSTANT  # of other draws than this one
             case lax.IntegerPowOp() if op.exponent.value.data >= 0:
                 return worst

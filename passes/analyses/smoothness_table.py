@@ -49,7 +49,7 @@ SMOOTH_OPS = {
     "lax.cumprod",
     "lax.cumlogsumexp",
     "lax.dot_general",
-    "estim.attach",
+    "estim.log_mean_exp",
     "estim.score",
 }
 LIPSCHITZ_OPS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from relbo_ir.dialects import dist, rng
+from relbo_ir.passes.analyses.laws import bernoulli_of
 from relbo_ir.passes.draws import Drawer, Noise, sampler_of
 from relbo_ir.passes.expressions import Expression
 from relbo_ir.passes.formulas import ordered_log_probabilities
@@ -20,6 +21,26 @@ def _bernoulli(d: Drawer, op: dist.BernoulliOp) -> Expression:
 @sampler_of(dist.BernoulliLogitsOp)
 def _bernoulli_logits(d: Drawer, op: dist.BernoulliLogitsOp) -> Expression:
     return _below(d, d.noise(op), d.writer.apply("logistic", d.value(op.logits)))
+
+
+def bernoulli_pair(d: Drawer) -> tuple[Expression, Expression]:
+    """The choice's draw [u < p], bit by bit that of its sampler, and its twin [u ≥ 1 − p]."""
+    w, law = d.writer, bernoulli_of(d.choice.law)
+    match law:
+        case dist.BernoulliOp():
+            success = d.value(law.probs)
+            failure = 1.0 - success
+        case dist.BernoulliLogitsOp():
+            logits = d.value(law.logits)
+            success, failure = w.apply("logistic", logits), w.apply("logistic", -logits)
+        case None:
+            raise d.error(
+                "its law is not Bernoulli, so its draw has no antithetic twin",
+                "treat it in another way than by DisARM",
+            )
+    uniform = d.noise(law)
+    twin = w.convert(w.call("ge", uniform, failure), d.element())
+    return _below(d, uniform, success), twin
 
 
 @sampler_of(dist.CategoricalOp)

@@ -28,7 +28,8 @@ Draws = dict[str, Array]
 def draws_of(module: ModuleOp, outcomes: Outcomes, precision: Precision) -> Draws:
     """
     What `relbo-externalize-draws` wants of each site in each outcome: the draw of a `score`
-    choice, the standard normal noise of a `pathwise` one; each (K, *shape).
+    choice, the standard normal noise of a `pathwise` one, the uniform noise of a `disarm` one; each
+    (K, *shape).
     """
     sites = [op for op in module.walk() if isinstance(op, prob.SampleOp)]
     choices = Choices(sites, precision)
@@ -38,6 +39,8 @@ def draws_of(module: ModuleOp, outcomes: Outcomes, precision: Precision) -> Draw
         name, shape = site.site.data, shape_of(site.value)
         if site.how.data is How.PATHWISE:
             result[name] = nodes[choices.digits(name, shape)]
+        elif site.how.data is How.DISARM:
+            result[name] = np.broadcast_to(outcomes.noise[name], (choices.count, *shape))
         else:
             value = outcomes.values[name].value
             result[name] = np.broadcast_to(value, (choices.count, *shape))

@@ -13,12 +13,14 @@ from xdsl.transforms.common_subexpression_elimination import CommonSubexpression
 from xdsl.transforms.dead_code_elimination import DeadCodeElimination
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.dist import Draw
+from relbo_ir.dialects.dist import BernoulliLogitsOp, BernoulliOp, Draw
 from relbo_ir.lowering.expand_densities import ExpandDensitiesPass
 from relbo_ir.lowering.unconstrain_params import UnconstrainParamsPass
+from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.assign_estimators import AssignEstimatorsPass
 from relbo_ir.passes.baseline import BaselinePass
 from relbo_ir.passes.canonicalize import CanonicalizePass
+from relbo_ir.passes.disarm import DisarmPass
 from relbo_ir.passes.drop_zero_score import DropZeroScorePass
 from relbo_ir.passes.form_elbo import FormElboPass
 from relbo_ir.passes.merge_scores import MergeScoresPass
@@ -48,10 +50,14 @@ class Case:
 
 @dataclass(frozen=True)
 class _Sites:
-    """The choices of the guide: all of them, and those whose draws are differentiable."""
+    """
+    The choices of the guide: all of them, those whose draws are differentiable, and the Bernoulli
+    ones whose draws no other law of the guide reads.
+    """
 
     names: list[str]
     differentiable: set[str]
+    flippable: set[str]
 
 
 def _sites(program: Program) -> _Sites:
@@ -65,7 +71,13 @@ def _sites(program: Program) -> _Sites:
     moving = {
         op.site.data for op in choices if family_of(op.law).FAMILY.draw is Draw.LOCATION_SCALE
     }
-    return _Sites(names, moving)
+    flippable = {
+        op.site.data
+        for op in choices
+        if isinstance(family_of(op.law), BernoulliOp | BernoulliLogitsOp)
+        and not any(other.law in reached_from([op.value]) for other in choices)
+    }
+    return _Sites(names, moving, flippable)
 
 
 @st.composite
@@ -83,9 +95,17 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
     sites = _sites(program)
     decisions = _with_rao_blackwellization(draw, _decisions(draw, sites, decided))
     steps = [FormElboPass(), *_interleaved(draw, decisions)]
-    if draw(st.booleans()):
+    scored = _places(steps, ScoreFunctionPass)
+    expanded = _places(steps, ExpandDensitiesPass)
+    deciding = (ScoreFunctionPass, PathwisePass, DisarmPass)
+    is_decided = any(isinstance(step, deciding) for step in steps)
+    if (
+        is_decided
+        and not (scored and expanded and expanded[-1] > scored[0])
+        and draw(st.booleans())
+    ):
         steps.append(DropZeroScorePass(pathwise=draw(st.booleans())))
-    if not decided and draw(st.booleans()):
+    if scored and not decided and draw(st.booleans()):
         steps.append(BaselinePass(kind=draw(st.sampled_from(["leave-one-out", "running-mean"]))))
     if draw(st.booleans()):
         steps += [CommonSubexpressionElimination(), MergeScoresPass()]
@@ -101,11 +121,13 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
 def _with_rao_blackwellization(draw: st.DrawFn, decisions: list[ModulePass]) -> list[ModulePass]:
     """The decisions, with addends split before the first score and pruned at any time."""
     steps = list(decisions)
-    for _ in range(draw(st.integers(0, 2))):
+    scores = _places(steps, ScoreFunctionPass)
+    for _ in range(draw(st.integers(0, 2)) if scores else 0):
         granularity = draw(st.sampled_from(["element", "axis", "site"]))
-        place = draw(st.integers(0, len(steps)))
+        place = draw(st.integers(0, len(steps) - scores[0] - 1))
         steps.insert(len(steps) - place, RaoBlackwellizePass(granularity=granularity))
-    first = next((k for k, s in enumerate(steps) if isinstance(s, ScoreFunctionPass)), len(steps))
+    weighing = (ScoreFunctionPass, DisarmPass)
+    first = next((k for k, s in enumerate(steps) if isinstance(s, weighing)), len(steps))
     if draw(st.booleans()):
         steps.insert(draw(st.integers(0, first)), SplitAddendsPass())
     return steps
@@ -115,9 +137,19 @@ def _interleaved(draw: st.DrawFn, decisions: list[ModulePass]) -> list[ModulePas
     """The decisions in their order, with the passes that may stand anywhere between them."""
     steps = list(decisions)
     for step in (UnconstrainParamsPass(), ExpandDensitiesPass(), ExpandDensitiesPass()):
-        if draw(st.integers(0, 3)) > 0:
-            steps.insert(draw(st.integers(0, len(steps))), step)
+        if draw(st.integers(0, 3)) == 0:
+            continue
+        places = list(range(len(steps) + 1))
+        if isinstance(step, ExpandDensitiesPass):
+            scored = _places(steps, ScoreFunctionPass)
+            pruned = _places(steps, RaoBlackwellizePass)
+            places = [k for k in places if not pruned or k <= scored[0] or k > pruned[-1]]
+        steps.insert(draw(st.sampled_from(places)), step)
     return steps
+
+
+def _places(steps: list[ModulePass], kind: type[ModulePass]) -> list[int]:
+    return [k for k, step in enumerate(steps) if isinstance(step, kind)]
 
 
 def _decisions(draw: st.DrawFn, sites: _Sites, decided: bool) -> list[ModulePass]:
@@ -126,20 +158,21 @@ def _decisions(draw: st.DrawFn, sites: _Sites, decided: bool) -> list[ModulePass
         kinds = ["score", "planned", "score"] if decided else ["score", "planned", "left"]
         if name in sites.differentiable:
             kinds += ["pathwise", "pathwise"]
+        if name in sites.flippable:
+            kinds += ["disarm", "disarm"]
         treatment[name] = draw(st.sampled_from(kinds))
-    named = [name for name in sites.names if treatment[name] in ("score", "pathwise")]
+    passes = {"score": ScoreFunctionPass, "pathwise": PathwisePass, "disarm": DisarmPass}
+    named = [name for name in sites.names if treatment[name] in passes]
     steps: list[ModulePass] = []
     order = draw(st.permutations(named)) if named else []
     while order:
         count = draw(st.integers(1, len(order)))
         group, order = order[:count], order[count:]
-        score = tuple(name for name in group if treatment[name] == "score")
-        moving = tuple(name for name in group if treatment[name] == "pathwise")
         parts: list[ModulePass] = []
-        if score:
-            parts.append(ScoreFunctionPass(sites=score))
-        if moving:
-            parts.append(PathwisePass(sites=moving))
+        for how, kind in passes.items():
+            mine = tuple(name for name in group if treatment[name] == how)
+            if mine:
+                parts.append(kind(sites=mine))
         steps += draw(st.permutations(parts))
     planned = [name for name in sites.names if treatment[name] == "planned"]
     if planned and "left" not in treatment.values():
@@ -155,5 +188,7 @@ def _planned(draw: st.DrawFn, sites: _Sites, planned: list[str]) -> list[ModuleP
     rest = [name for name in planned if name in sites.differentiable and name not in score]
     moving = tuple(name for name in rest if draw(st.integers(0, 2)) == 2)
     carried_out: list[ModulePass] = [ScoreFunctionPass(), PathwisePass()]
-    plan = AssignEstimatorsPass(score=score, pathwise=moving)
+    plan = AssignEstimatorsPass(score=score, pathwise=moving, disarm=draw(st.booleans()))
+    if plan.disarm:
+        carried_out.append(DisarmPass())
     return [plan, *draw(st.permutations(carried_out))]

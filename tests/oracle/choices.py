@@ -14,7 +14,7 @@ from relbo_ir.dialects import dist
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.prob import How, SampleOp
 
-from .dual import Array, Dual, product, times, total
+from .dual import Array, Dual, chain, linear, product, times, total
 from .elementwise import unary
 from .laws import FINITE, Law, family_of, probability
 
@@ -45,6 +45,8 @@ class Precision:
 def outcomes_per_element(site: SampleOp, precision: Precision) -> int:
     """The number of outcomes of one element of a choice, read off its law's op."""
     op = family_of(site.law if site.guide is None else site.guide)
+    if site.how.data is How.DISARM:
+        return 4
     match op:
         case dist.BernoulliOp() | dist.BernoulliLogitsOp():
             return 2
@@ -62,7 +64,8 @@ class Choices:
     """
     The joint outcomes of some sites. `summed` is the weight of the choices whose expectation is
     exact, with its derivative; `sampled` that of the choices whose draw is held fixed or moved,
-    without one; `sampled_index` tells outcomes apart by the latter alone.
+    without one; `sampled_index` tells outcomes apart by the latter alone. `twins` are the antithetic
+    twins of draws, and `noise` a uniform number of which each such pair is made.
     """
 
     def __init__(self, sites: Iterable[SampleOp], precision: Precision, copies: int = 1):
@@ -87,6 +90,8 @@ class Choices:
         self.sampled = Dual(np.ones(1))
         self.sampled_index = np.zeros(self.count, dtype=np.int64)
         self.values: dict[str, Dual] = {}
+        self.twins: dict[str, Dual] = {}
+        self.noise: dict[str, Array] = {}
 
     def digits(self, site: str, shape: tuple[int, ...]) -> Array:
         """The outcome of every element of a site in every joint outcome: (K, *shape)."""
@@ -114,6 +119,30 @@ class Choices:
         others = [table[self.particle(p)] for p in range(1, self.copies)]
         return Dual(np.mean(others, axis=0))
 
+    def log_mean_exp(self, weight: Dual) -> Dual:
+        """log (1/K)·Σₖ exp wₖ over all K copies, of a value of the first one."""
+        lanes = [self._of_copy(weight, p) for p in range(self.copies)]
+        table = np.stack([lane.value for lane in lanes])
+        result = _log_mean_exp(table)
+        shares = [np.exp(row - result) / self.copies for row in table]
+        parts = zip(lanes, shares, strict=True)
+        return chain(result, *((lane, lambda share=share: share) for lane, share in parts))
+
+    def vimco(self, weight: Dual) -> Dual:
+        """The same, with the first copy's value replaced by the mean of the others' ones."""
+        lanes = [self._of_copy(weight, p).value for p in range(1, self.copies)]
+        result = _log_mean_exp(np.stack([np.mean(lanes, axis=0), *lanes]))
+        return Dual(np.where(np.isfinite(result), result, 0.0))
+
+    def _of_copy(self, x: Dual, number: int) -> Dual:
+        """The value that another copy has where the first has x."""
+
+        def move(array: Array) -> Array:
+            table = np.broadcast_to(array, (self.count, *array.shape[1:]))[: self.single]
+            return table[self.particle(number)]
+
+        return linear(x, move)
+
     def particle(self, number: int) -> Array:
         """The single outcome of each particle in every joint outcome."""
         return np.arange(self.count) // self.single**number % self.single
@@ -124,8 +153,11 @@ class Choices:
         if name in self.values:
             raise ValueError(f'two choices are named "{name}"')
         digits = self.digits(name, law.shape)
-        value, weight = self.outcome(law, digits, how)
-        if how in (How.SCORE, How.PATHWISE):
+        if how is How.DISARM:
+            value, weight = self._pair(name, law, digits)
+        else:
+            value, weight = self.outcome(law, digits, how)
+        if how in (How.SCORE, How.PATHWISE, How.DISARM):
             self.sampled = self.sampled * weight.stopped
             base, stride = self._layout[name]
             own = np.arange(self.count) // stride % base ** math.prod(law.shape)
@@ -153,6 +185,23 @@ class Choices:
             value, weight = _line(law, digits, self.precision.line_nodes)
         return (value.stopped if how is How.SCORE else value), weight
 
+    def _pair(self, name: str, law: Law, digits: Array) -> tuple[Dual, Dual]:
+        """
+        The draw [u < p] and the twin [1 − u ≤ p] of a uniform u: both 0, the draw alone 1, the twin
+        alone 1, both 1. The smaller of p and 1 − p is the probability of each middle pair.
+        """
+        if law.family not in ("bernoulli", "bernoulli_logits"):
+            raise NotImplementedError(f'"{name}": {law.family} has no antithetic twin')
+        p, q = (probability(law, np.full((1, *law.shape), k)).value for k in (1, 0))
+        least = np.minimum(p, q)
+        masses = [q - least, least, least, p - least]
+        self.twins[name] = Dual(digits // 2)
+        self.noise[name] = np.select(
+            [digits == 1, digits == 2], [0.5 * least, 1.0 - 0.5 * least], 0.5
+        )
+        weights = np.select([digits == k for k in range(4)], masses)
+        return Dual(digits % 2), product(Dual(weights))
+
     def _location_scale(self, law: Law, digits: Array, how: How) -> tuple[Dual, Dual]:
         nodes, masses = _standard(law.family, self.precision)
         noise, weight = Dual(nodes[digits]), product(Dual(masses[digits]))
@@ -165,6 +214,13 @@ class Choices:
             slope = total(law.log_density(value)).tangent
             weight = Dual(weight.value, None if slope is None else times(slope, weight.value))
         return value, weight
+
+
+def _log_mean_exp(table: Array) -> Array:
+    """Along the first axis."""
+    peak = np.max(table, axis=0)
+    shift = np.where(np.isfinite(peak), peak, 0.0)
+    return shift + np.log(np.mean(np.exp(table - shift), axis=0))
 
 
 def _weighted(x: Dual, weight: Dual) -> Dual:

@@ -9,7 +9,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.estim import LeaveOneOutOp, RunningMeanOp
+from relbo_ir.dialects.estim import (
+    AntitheticOp,
+    LeaveOneOutOp,
+    LogMeanExpOp,
+    OfSamplesOp,
+    RunningMeanOp,
+    VimcoOp,
+)
 
 from .choices import Choices, Precision
 from .dual import Dual, aligned, total
@@ -94,11 +101,32 @@ def _expectation(
 ) -> Outcomes:
     block = op.body.block
     sites = [site for site in block.ops if isinstance(site, prob.SampleOp)]
+    samples = {site.samples.value.data for site in block.ops if isinstance(site, OfSamplesOp)}
+    if samples:
+        if copies > 1 or any(site.how.data is prob.How.EXACT for site in sites):
+            raise NotImplementedError(
+                "importance samples are of one particle, and of drawn choices"
+            )
+        (copies,) = samples
     choices = Choices(sites, precision, copies)
+
+    def log_mean_exp(bound: Operation) -> None:
+        weight = machine.number(bound.operands[0])
+        machine.values[bound.results[0]] = choices.log_mean_exp(weight)
+
+    def vimco(baseline: Operation) -> None:
+        weight = machine.number(baseline.operands[0])
+        machine.values[baseline.results[0]] = choices.vimco(weight)
 
     def leave_one_out(left_out: Operation) -> None:
         cost = machine.number(left_out.operands[0])
         machine.values[left_out.results[0]] = choices.leave_one_out(cost)
+
+    def antithetic(twin: Operation) -> None:
+        site = twin.operands[0].owner
+        if not isinstance(site, prob.SampleOp):
+            raise TypeError("a twin is of the draw of a choice")
+        machine.values[twin.results[0]] = choices.twins[site.site.data]
 
     def running_mean(settled: Operation) -> None:
         """After many steps at these parameters, with a decay close to 1."""
@@ -119,7 +147,10 @@ def _expectation(
     handlers: dict[type[Operation], Handler] = {
         prob.ScanOp: steps,
         prob.SampleOp: sample,
+        AntitheticOp: antithetic,
         LeaveOneOutOp: leave_one_out,
+        LogMeanExpOp: log_mean_exp,
+        VimcoOp: vimco,
         RunningMeanOp: running_mean,
     }
     machine.run(ops, handlers)
@@ -137,6 +168,7 @@ def _expectation(
         coordinates,
         choices.values,
         copies,
+        choices.noise,
     )
 
 

@@ -30,6 +30,8 @@ class Outcomes:
     copies: int = 1
     """Of K outcomes of so many particles; the values are those of the first, whose single outcome
     runs fastest along K."""
+    noise: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    """Of each antithetic pair, a uniform number that it is made of in each outcome."""
 
     def __post_init__(self) -> None:
         mass = float(np.sum(self.weights))

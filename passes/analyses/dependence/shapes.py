@@ -30,6 +30,11 @@ def _weighed(op: Operation, facts: list[Facts]) -> list[Facts]:
     return [facts[0]]  # its value is that of what is weighed
 
 
+@rule(estim.AntitheticOp)
+def _twin(op: estim.AntitheticOp, facts: list[Facts]) -> list[Facts]:
+    return [facts[0]]  # of the noise of its draw, element by element
+
+
 @rule(lax.BroadcastInDimOp)
 def _broadcast(op: lax.BroadcastInDimOp, facts: list[Facts]) -> list[Facts]:
     shape, dimensions = shape_of(op.result), tuple_of(op.dimensions)

@@ -56,7 +56,7 @@ prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #pro
 }
 
 // CHECK:      the choice has no estimator yet (it is exact)
-// CHECK-NEXT:   remedy: run relbo-score-function or relbo-pathwise on it first
+// CHECK-NEXT:   remedy: run relbo-score-function, relbo-pathwise or relbo-disarm on it first
 // CHECK-NEXT:   at: site "z"
 
 // -----

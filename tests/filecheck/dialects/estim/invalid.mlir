@@ -89,6 +89,53 @@
 
 // -----
 
+// The twin of no draw
+%b = "test.op"() : () -> tensor<i32>
+%t = estim.antithetic %b : tensor<i32>
+// CHECK: estim.antithetic is of the draw of a choice that is `disarm`
+
+// -----
+
+// The twin of a draw that is treated otherwise
+%law = "test.op"() : () -> !prob.law<tensor<i32>>
+%s = "test.op"() : () -> tensor<f32>
+%e = prob.expectation {
+  %b = prob.sample "b" from %law {how = #prob.how<score>} : !prob.law<tensor<i32>>
+  %t = estim.antithetic %b : tensor<i32>
+  prob.yield "s" %s : tensor<f32>
+} : tensor<f32>
+// CHECK: estim.antithetic is of the draw of a choice that is `disarm`
+
+// -----
+
+// No sample
+%s = "test.op"() : () -> tensor<f32>
+%b = estim.log_mean_exp %s {samples = 0 : i64} : tensor<f32>
+// CHECK: estim.log_mean_exp needs 1 samples at least, not 0
+
+// -----
+
+// No other sample
+%s = "test.op"() : () -> tensor<f32>
+%b = estim.vimco %s {samples = 1 : i64} : tensor<f32>
+// CHECK: estim.vimco needs 2 samples at least, not 1
+
+// -----
+
+// Several weights of one sample
+%s = "test.op"() : () -> tensor<3xf32>
+%b = estim.log_mean_exp %s {samples = 8 : i64} : tensor<3xf32>
+// CHECK: estim.log_mean_exp is of one number a sample, not tensor<3xf32>
+
+// -----
+
+// A vector of other elements
+%s = "test.op"() : () -> tensor<f32>
+%a = estim.all_samples %s : tensor<f32> -> tensor<8xf64>
+// CHECK: estim.all_samples makes a vector of numbers, not tensor<8xf64> of tensor<f32>
+
+// -----
+
 // No particle
 %s = "test.op"() : () -> tensor<f32>
 %m = estim.replicate {
