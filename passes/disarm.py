@@ -93,6 +93,8 @@ def disarm_obstacle(choice: prob.SampleOp) -> str | None:
     """Why a choice cannot be treated by DisARM, or None where it can."""
     if bernoulli_of(choice.law) is None:
         return "its law is not Bernoulli"
+    if choice.drawn is not None:
+        return "its steps read the draws of the steps before, and a twin would need other ones"
     block = choice.parent_block()
     reached = reached_from([choice.value])
     for other in () if block is None else block.walk():

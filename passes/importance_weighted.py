@@ -134,6 +134,15 @@ class ImportanceWeightedPass(ModulePass):
         """
         check_entropies(expectation, weight.value)
         drawn = choices(expectation)
+        for choice in drawn:
+            if choice.drawn is not None:
+                raise PassError.at(
+                    choice,
+                    "the choice is drawn in a loop, through which its gradient is not "
+                    "reparameterized twice",
+                    f'use gradient="reparameterized" of {self.name}',
+                    site=choice.site.data,
+                )
         fixed: dict[SSAValue, SSAValue] = {c.value: _held(c) for c in drawn}
         densities = [d for c in drawn for d in own_densities(c)]
         copied(expectation.body.block, fixed, [weight.value, *(d.result for d in densities)])

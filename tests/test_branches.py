@@ -141,7 +141,7 @@ def _switched(with_switch: bool) -> Pair:
         else:
             place = jnp.minimum(2 * k, 2)
             z = rb.sample("z", nd.Bernoulli(jnp.where(place == 0, probs[0], probs[2])))
-            value = 1.0 * z
+            value = jnp.where(place == 1, 5.0, 1.0 * z)
         rb.observe("y", nd.Normal(value, 1.0), y)
 
     def guide(y: Any) -> None:
