@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend import source_info_util
+from numpyro import primitives
+from numpyro.contrib import control_flow
 
 from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.lowering import sites
 
+# A loop stands where the user wrote it, not where its messages pass through.
+for _passed in (os.path.dirname(__file__), primitives.__file__, control_flow.__path__[0]):
+    source_info_util.register_exclusion(_passed)
 _NO_SITES = SimpleNamespace(trace={})
 """What NumPyro sends again after a loop: nothing, as the sites of ours have been met inside."""
 

@@ -131,7 +131,8 @@ class DropZeroScorePass(SelectivePass):
 def _require_decisions(expectation: prob.ExpectationOp) -> None:
     """Refuses an objective of which no choice is decided yet, or whose densities are expanded."""
     found = choices(expectation)
-    if found and all(choice.how.data is How.EXACT for choice in found):
+    undecided = (c.how.data is How.EXACT and c.plan is None for c in found)
+    if found and all(undecided):
         raise PassError.at(
             found[0],
             "no choice is treated yet",

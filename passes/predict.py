@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
@@ -97,15 +97,17 @@ class _Runner:
         self.roles = list(model.roles)
         self.block = Block(arg_types=[argument.type for argument in old.args])
         self._new: dict[SSAValue, SSAValue] = dict(zip(old.args, self.block.args, strict=True))
+        self._arguments: dict[str, SSAValue] = {}
         self.names: list[str] = []
         self.values: list[SSAValue] = []
 
     def run(self, op: Operation) -> None:
         """Copies one op."""
         match op:
+            case prob.ScanOp():
+                self._steps(op)
             case prob.SampleOp() if op.site.data in self._given:
-                self._new[op.value] = self.block.insert_arg(op.value.type, len(self.block.args))
-                self.roles.append(prob.ParameterAttr(op.site, prob.ConstraintAttr("real")))
+                self._new[op.value] = self._argument(op.site, op.value.type)
             case prob.SampleOp():
                 self._new[op.value] = self._draw(op)
             case prob.ObserveOp():
@@ -117,6 +119,36 @@ class _Runner:
             case _:
                 self._add(op.clone(self._new), op)
 
+    def _argument(self, site: prob.NameAttr, type_: Attribute) -> SSAValue:
+        """The given value of a choice."""
+        known = self._arguments.get(site.data)
+        if known is None:
+            known = self.block.insert_arg(type_, len(self.block.args))
+            self._arguments[site.data] = known
+            self.roles.append(prob.ParameterAttr(site, prob.ConstraintAttr("real")))
+        return known
+
+    def _steps(self, op: prob.ScanOp) -> None:
+        """A loop that draws: its draws are all given, or made by their own laws."""
+        sites = [draw.site for draw in op.inner_draws]
+        given = [site.data in self._given for site in sites]
+        if all(given):
+            for site, result in zip(sites, op.draws, strict=True):
+                self._new[result] = self._argument(site, result.type)
+            return
+        choices = [use.operation for result in op.draws for use in result.uses]
+        in_place = any(isinstance(c, prob.SampleOp) and c.guide is not None for c in choices)
+        if any(given) or in_place:
+            raise PassError.at(
+                op,
+                "the loop draws from a guide in place"
+                if in_place
+                else f"some draws of the loop are given and others are not: {', '.join(s.data for s in sites)}",
+                "write model and guide as two functions" if in_place else "give all or none",
+                site=sites[0].data,
+            )
+        self._add(op.clone(self._new), op)
+
     def _add(self, made: Operation, source: Operation) -> None:
         made.location = source.location
         self.block.add_op(made)
@@ -127,7 +159,8 @@ class _Runner:
             self.values.append(value)
 
     def _draw(self, op: prob.SampleOp | prob.ObserveOp) -> SSAValue:
-        draw = prob.SampleOp(op.site.data, self._new[op.law], plates=op.plates)
+        drawn = self._new[op.drawn] if isinstance(op, prob.SampleOp) and op.drawn else None
+        draw = prob.SampleOp(op.site.data, self._new[op.law], drawn=drawn, plates=op.plates)
         if isinstance(op, prob.SampleOp):
             draw.value.name_hint = op.value.name_hint
         self._add(draw, op)

@@ -71,6 +71,10 @@ class Formulas:
             if isinstance(op, DifferentiationOp):
                 for argument, operand in zip(op.body.block.args, op.operand_values, strict=True):
                     self._pieces[argument] = self._pieces[operand]
+            if isinstance(op, prob.ScanOp):
+                for k, argument in enumerate(op.body.block.args):
+                    name = "carried" if k < len(op.carried) else "row"
+                    self._pieces[argument] = Piece(self.notation.name(name))
             for region in op.regions:
                 for inner in region.blocks:
                     for argument in inner.args:
@@ -99,8 +103,10 @@ class Formulas:
         notation, short = self.notation, op.name.partition(".")[2]
         pieces = [self._pieces[value] for value in op.operands]
         match op:
-            case prob.SampleOp():
+            case prob.SampleOp() | prob.DrawOp():
                 return Piece(notation.name(op.site.data))
+            case prob.ScanOp():
+                return Piece(notation.name(op.inner_draws[index].site.data))
             case prob.LogDensityOp():
                 law, parameters = self._laws[op.law]
                 return Piece(notation.density(law, self.text(op.value), parameters), PRODUCT)

@@ -85,6 +85,10 @@ class _Graph:
             if isinstance(op, _Site):
                 self._site(op)
                 continue
+            if isinstance(op, prob.ScanOp):
+                for draw, result in zip(op.inner_draws, op.draws, strict=True):
+                    self._sources[result] = (f"site {draw.site.data}",)
+                continue
             sources = dict.fromkeys(s for v in op.operands for s in self._sources.get(v, ()))
             for result in op.results:
                 self._sources[result] = tuple(sources)

@@ -9,10 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as nd
+from jax.extend import source_info_util
 
 from relbo_ir.dialects.errors import ModelError
 from relbo_ir.lowering.numpyro_protocol import GUIDE, is_handled
 from relbo_ir.lowering.sites import user_line
+
+source_info_util.register_exclusion(__file__)  # a loop stands where the user wrote it
 
 
 def _check_place(what: str, name: str) -> None:

@@ -136,6 +136,8 @@ def _label(op: Operation) -> str:
             where = f" in {', '.join(plates)}" if plates else ""
             how = "" if op.how.data is prob.How.EXACT else f", {op.how.data.value}"
             return f'sample "{op.site.data}"{where}{how}'
+        case prob.DrawOp():
+            return f'draw "{op.site.data}", step by step'
         case dist.FamilyOp():
             return op.FAMILY.name
         case lax.ConstantOp():
