@@ -79,7 +79,7 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
 // GENERIC-NEXT:     %attach = "estim.attach"(%c, %u) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
 // GENERIC-NEXT:     %e = "prob.expectation"() ({
 // GENERIC-NEXT:       %law = "dist.bernoulli_logits"(%s) : (tensor<f32>) -> !prob.law<tensor<i32>>
-// GENERIC-NEXT:       %b = "prob.sample"(%law) <{site = #prob.name"b", how = #prob.how<disarm>, operandSegmentSizes = array<i32: 1, 0, 0>}> : (!prob.law<tensor<i32>>) -> tensor<i32>
+// GENERIC-NEXT:       %b = "prob.sample"(%law) <{site = #prob.name"b", how = #prob.how<disarm>, operandSegmentSizes = array<i32: 1, 0, 0, 0>}> : (!prob.law<tensor<i32>>) -> tensor<i32>
 // GENERIC-NEXT:       %twin = "estim.antithetic"(%b) : (tensor<i32>) -> tensor<i32>
 // GENERIC-NEXT:       "prob.yield"(%s) <{names = [#prob.name"s"]}> : (tensor<f32>) -> ()
 // GENERIC-NEXT:     }) : () -> tensor<f32>

@@ -48,13 +48,13 @@
 
 // No such treatment
 "test.op"() {n = #prob.how<guess>} : () -> ()
-// CHECK: Expected `exact`, `score`, `pathwise`, or `enumerated`.
+// CHECK: Expected `exact`, `score`, `pathwise`, `disarm`, or `enumerated`.
 
 // -----
 
 // A draw of another type
 %l = "test.op"() : () -> !prob.law<tensor<f32>>
-%z = "prob.sample"(%l) <{site = #prob.name"z", operandSegmentSizes = array<i32: 1, 0, 0>}> : (!prob.law<tensor<f32>>) -> tensor<f64>
+%z = "prob.sample"(%l) <{site = #prob.name"z", operandSegmentSizes = array<i32: 1, 0, 0, 0>}> : (!prob.law<tensor<f32>>) -> tensor<f64>
 // CHECK: result 'value' at position 0 does not verify:
 // CHECK-NEXT: attribute tensor<f32> expected from variable 'VALUE', but got tensor<f64>
 

@@ -122,10 +122,10 @@ prob.func @objective(%u: tensor<f32> {prob.role = #prob.unconstrained<#prob.name
 // GENERIC-NEXT:     "prob.plate"() <{sym_name = "N", size = 10 : i64}> : () -> ()
 // GENERIC-NEXT:     %one = "lax.constant"() <{value = #lax.literal<"1.0" : tensor<f32>>}> : () -> tensor<f32>
 // GENERIC-NEXT:     %p = "dist.gamma"(%one, %one) : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
-// GENERIC-NEXT:     %z = "prob.sample"(%p) <{site = #prob.name"z", operandSegmentSizes = array<i32: 1, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
-// GENERIC-NEXT:     %t = "prob.sample"(%p, %p) <{site = #prob.name"\CE\B8 \22quoted\22", operandSegmentSizes = array<i32: 1, 1, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>, !prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:     %z = "prob.sample"(%p) <{site = #prob.name"z", operandSegmentSizes = array<i32: 1, 0, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:     %t = "prob.sample"(%p, %p) <{site = #prob.name"\CE\B8 \22quoted\22", operandSegmentSizes = array<i32: 1, 1, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>, !prob.law<tensor<f32>>) -> tensor<f32>
 // GENERIC-NEXT:     %rates = "dist.expand"(%p) <{shape = array<i64: 10>}> : (!prob.law<tensor<f32>>) -> !prob.law<tensor<10xf32>>
-// GENERIC-NEXT:     %zs = "prob.sample"(%rates) <{site = #prob.name"zs", plates = [#prob.plate_axis<@N, -1>], operandSegmentSizes = array<i32: 1, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<10xf32>>) -> tensor<10xf32>
+// GENERIC-NEXT:     %zs = "prob.sample"(%rates) <{site = #prob.name"zs", plates = [#prob.plate_axis<@N, -1>], operandSegmentSizes = array<i32: 1, 0, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<10xf32>>) -> tensor<10xf32>
 // GENERIC-NEXT:     %law = "dist.poisson"(%zs) : (tensor<10xf32>) -> !prob.law<tensor<10xi32>>
 // GENERIC-NEXT:     "prob.observe"(%law, %y) <{site = #prob.name"y", plates = [#prob.plate_axis<@N, -1>]}> : (!prob.law<tensor<10xi32>>, tensor<10xi32>) -> ()
 // GENERIC-NEXT:     "prob.factor"(%k) <{site = #prob.name"bonus"}> : (tensor<3xf32>) -> ()
@@ -135,8 +135,8 @@ prob.func @objective(%u: tensor<f32> {prob.role = #prob.unconstrained<#prob.name
 // GENERIC-NEXT:   "prob.func"() <{sym_name = "guide", function_type = (tensor<f32>) -> (), arg_attrs = [{prob.role = #prob.parameter<#prob.name"a", #prob.constraint<"positive">>}]}> ({
 // GENERIC-NEXT:   ^bb0(%a: tensor<f32>):
 // GENERIC-NEXT:     %q = "dist.gamma"(%a, %a) : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
-// GENERIC-NEXT:     %z = "prob.sample"(%q) <{site = #prob.name"z", operandSegmentSizes = array<i32: 1, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
-// GENERIC-NEXT:     %extra = "prob.sample"(%q) <{site = #prob.name"extra", auxiliary, operandSegmentSizes = array<i32: 1, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:     %z = "prob.sample"(%q) <{site = #prob.name"z", operandSegmentSizes = array<i32: 1, 0, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:     %extra = "prob.sample"(%q) <{site = #prob.name"extra", auxiliary, operandSegmentSizes = array<i32: 1, 0, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
 // GENERIC-NEXT:     "prob.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT:   "prob.func"() <{sym_name = "minibatch", function_type = (tensor<f32>) -> (), arg_attrs = [{prob.role = #prob.closure<#prob.name"model", #builtin.int<0>>}]}> ({
@@ -144,10 +144,10 @@ prob.func @objective(%u: tensor<f32> {prob.role = #prob.unconstrained<#prob.name
 // GENERIC-NEXT:     "prob.plate"() <{sym_name = "M", size = 1000 : i64, subsample = 4 : i64}> : () -> ()
 // GENERIC-NEXT:     %i = "prob.subsample"() <{plate = @M}> : () -> tensor<4xi32>
 // GENERIC-NEXT:     %p = "dist.gamma"(%s, %s) : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
-// GENERIC-NEXT:     %z = "prob.sample"(%p, %s) <{site = #prob.name"z", operandSegmentSizes = array<i32: 1, 0, 1>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>, tensor<f32>) -> tensor<f32>
-// GENERIC-NEXT:     %t = "prob.sample"(%p, %p, %s) <{site = #prob.name"t", auxiliary, operandSegmentSizes = array<i32: 1, 1, 1>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>, !prob.law<tensor<f32>>, tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:     %z = "prob.sample"(%p, %s) <{site = #prob.name"z", operandSegmentSizes = array<i32: 1, 0, 1, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>, tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:     %t = "prob.sample"(%p, %p, %s) <{site = #prob.name"t", auxiliary, operandSegmentSizes = array<i32: 1, 1, 1, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>, !prob.law<tensor<f32>>, tensor<f32>) -> tensor<f32>
 // GENERIC-NEXT:     %ps = "dist.expand"(%p) <{shape = array<i64: 4>}> : (!prob.law<tensor<f32>>) -> !prob.law<tensor<4xf32>>
-// GENERIC-NEXT:     %zs = "prob.sample"(%ps) <{site = #prob.name"zs", plates = [#prob.plate_axis<@M, -1>], operandSegmentSizes = array<i32: 1, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<4xf32>>) -> tensor<4xf32>
+// GENERIC-NEXT:     %zs = "prob.sample"(%ps) <{site = #prob.name"zs", plates = [#prob.plate_axis<@M, -1>], operandSegmentSizes = array<i32: 1, 0, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<4xf32>>) -> tensor<4xf32>
 // GENERIC-NEXT:     "prob.observe"(%ps, %zs, %s) <{site = #prob.name"y", plates = [#prob.plate_axis<@M, -1>]}> : (!prob.law<tensor<4xf32>>, tensor<4xf32>, tensor<f32>) -> ()
 // GENERIC-NEXT:     "prob.deterministic"(%s) <{site = #prob.name"point", point}> : (tensor<f32>) -> ()
 // GENERIC-NEXT:     "prob.return"() : () -> ()
@@ -161,8 +161,8 @@ prob.func @objective(%u: tensor<f32> {prob.role = #prob.unconstrained<#prob.name
 // GENERIC-NEXT:       %a = "lax.exp"(%u_) : (tensor<f32>) -> tensor<f32>
 // GENERIC-NEXT:       %e = "prob.expectation"() ({
 // GENERIC-NEXT:         %q = "dist.gamma"(%a, %a) : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<f32>>
-// GENERIC-NEXT:         %z = "prob.sample"(%q) <{site = #prob.name"z", how = #prob.how<score>, operandSegmentSizes = array<i32: 1, 0, 0>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
-// GENERIC-NEXT:         %w = "prob.sample"(%q) <{site = #prob.name"w", plan = #prob.how<pathwise>, operandSegmentSizes = array<i32: 1, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:         %z = "prob.sample"(%q) <{site = #prob.name"z", how = #prob.how<score>, operandSegmentSizes = array<i32: 1, 0, 0, 0>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
+// GENERIC-NEXT:         %w = "prob.sample"(%q) <{site = #prob.name"w", plan = #prob.how<pathwise>, operandSegmentSizes = array<i32: 1, 0, 0, 0>, how = #prob.how<exact>}> : (!prob.law<tensor<f32>>) -> tensor<f32>
 // GENERIC-NEXT:         %l = "prob.log_density"(%q, %z) : (!prob.law<tensor<f32>>, tensor<f32>) -> tensor<f32>
 // GENERIC-NEXT:         %h = "lax.neg"(%l) : (tensor<f32>) -> tensor<f32>
 // GENERIC-NEXT:         "prob.yield"(%h, %l) <{names = [#prob.name"z.entropy", #prob.name"line\0Abreak"]}> : (tensor<f32>, tensor<f32>) -> ()

@@ -143,3 +143,17 @@
 %n = "test.op"() : () -> tensor<f32>
 %x = rng.multinomial %k, %p, %n : tensor<1x!rng.key>, tensor<8x3xf32>, tensor<f32> -> tensor<1x8x3xi32>
 // CHECK: the count is tensor<8xf32> here, not tensor<f32>
+
+// -----
+
+// Steps of two keys
+%k = "test.op"() : () -> tensor<2x!rng.key>
+%s = rng.step_keys %k : tensor<2x!rng.key> -> tensor<5x1x!rng.key>
+// CHECK: rng.step_keys takes one key, not tensor<2x!rng.key>
+
+// -----
+
+// Steps of no rows
+%k = "test.op"() : () -> tensor<1x!rng.key>
+%s = rng.step_keys %k : tensor<1x!rng.key> -> tensor<5x!rng.key>
+// CHECK: rng.step_keys gives rows of one key, not tensor<5x!rng.key>

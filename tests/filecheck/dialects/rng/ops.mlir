@@ -18,6 +18,7 @@ func.func @draws(%key: !rng.key, %p: tensor<i32>, %a: tensor<8xf32>, %w: tensor<
   %wald = rng.wald %k1, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
   %subsample = rng.subsample %k1 {size = 1000 : i64} : tensor<1x!rng.key> -> tensor<1x32xi32>
   %part = rng.part_keys %k2 {part = 1 : i64} : tensor<2x!rng.key>
+  %steps = rng.step_keys %k1 : tensor<1x!rng.key> -> tensor<5x1x!rng.key>
   %laplace = rng.laplace %k1 : tensor<1x!rng.key> -> tensor<1xf32>
   %logistic = rng.logistic %k1 : tensor<1x!rng.key> -> tensor<1xf32>
   %gumbel = rng.gumbel %k1 : tensor<1x!rng.key> -> tensor<1xf32>
@@ -43,6 +44,7 @@ func.func @draws(%key: !rng.key, %p: tensor<i32>, %a: tensor<8xf32>, %w: tensor<
 // CHECK-NEXT:     %wald = rng.wald %k1, %a : tensor<1x!rng.key>, tensor<8xf32> -> tensor<1x8xf32>
 // CHECK-NEXT:     %subsample = rng.subsample %k1 {size = 1000 : i64} : tensor<1x!rng.key> -> tensor<1x32xi32>
 // CHECK-NEXT:     %part = rng.part_keys %k2 {part = 1 : i64} : tensor<2x!rng.key>
+// CHECK-NEXT:     %steps = rng.step_keys %k1 : tensor<1x!rng.key> -> tensor<5x1x!rng.key>
 // CHECK-NEXT:     %laplace = rng.laplace %k1 : tensor<1x!rng.key> -> tensor<1xf32>
 // CHECK-NEXT:     %logistic = rng.logistic %k1 : tensor<1x!rng.key> -> tensor<1xf32>
 // CHECK-NEXT:     %gumbel = rng.gumbel %k1 : tensor<1x!rng.key> -> tensor<1xf32>
@@ -70,6 +72,7 @@ func.func @draws(%key: !rng.key, %p: tensor<i32>, %a: tensor<8xf32>, %w: tensor<
 // GENERIC-NEXT:     %wald = "rng.wald"(%k1, %a) : (tensor<1x!rng.key>, tensor<8xf32>) -> tensor<1x8xf32>
 // GENERIC-NEXT:     %subsample = "rng.subsample"(%k1) <{size = 1000 : i64}> : (tensor<1x!rng.key>) -> tensor<1x32xi32>
 // GENERIC-NEXT:     %part = "rng.part_keys"(%k2) <{part = 1 : i64}> : (tensor<2x!rng.key>) -> tensor<2x!rng.key>
+// GENERIC-NEXT:     %steps = "rng.step_keys"(%k1) : (tensor<1x!rng.key>) -> tensor<5x1x!rng.key>
 // GENERIC-NEXT:     %laplace = "rng.laplace"(%k1) : (tensor<1x!rng.key>) -> tensor<1xf32>
 // GENERIC-NEXT:     %logistic = "rng.logistic"(%k1) : (tensor<1x!rng.key>) -> tensor<1xf32>
 // GENERIC-NEXT:     %gumbel = "rng.gumbel"(%k1) : (tensor<1x!rng.key>) -> tensor<1xf32>
