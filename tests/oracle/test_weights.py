@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from oracle import interpret_elbo, parse_module
 from scipy import special, stats
+
+from oracle import interpret_elbo, parse_module
 
 PHI = '%phi: tensor<2xf64> {prob.role = #prob.parameter<#prob.name"phi", #prob.constraint<"real">>}'
 LAW = "!prob.law<tensor<2xi32>>"
