@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How
 
 
-def expectations(module: ModuleOp) -> Iterator[prob.ExpectationOp]:
-    """Every expectation of the module."""
-    for op in module.walk():
+def expectations(within: Operation) -> Iterator[prob.ExpectationOp]:
+    """Every expectation of a module or a function."""
+    for op in within.walk():
         if isinstance(op, prob.ExpectationOp):
             yield op
 

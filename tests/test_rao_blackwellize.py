@@ -211,8 +211,8 @@ def test_pruning_needs_a_baseline() -> None:
     assert PIPELINES["score-function"][4:9] == (
         "relbo-split-addends",
         "relbo-score-function",
-        "relbo-drop-zero-score",
         "relbo-rao-blackwellize",
+        "relbo-drop-zero-score",
         "relbo-baseline",
     )
 
