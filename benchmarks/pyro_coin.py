@@ -5,15 +5,19 @@ The problem and its settings are those of Pyro's tutorial "SVI Part III: ELBO Gr
 a Beta(10, 10) prior, six ones and four zeros, a Beta guide that starts at (15, 15), Adam of step
 size 5e-4 and betas 0.93 and 0.999, one draw a step, a decay of 0.9. The posterior is Beta(16, 14).
 The tutorial stops where each parameter is within 0.8 of it, and prints one run of each kind:
-1,932 steps and 4,908. Here are medians over seeds, and besides the steps until the errors of both
+1,932 steps and 4,908, of a Pyro of 2019. Here are medians over seeds, also of a Pyro of today where
+`--pyro-python` names a Python that has it, and besides the steps until the errors of both
 parameters sum to less than 0.8.
 
-    python benchmarks/pyro_coin.py [--seeds 20] [--steps 20000]
+    python benchmarks/pyro_coin.py [--seeds 20] [--steps 20000] [--pyro-python PATH]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -93,6 +97,17 @@ def steps_taken(
     return np.asarray(each), np.asarray(summed)
 
 
+def pyro_steps_taken(
+    python: str, name: str, seeds: int, limit: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of Pyro's own runs."""
+    file = str(Path(__file__).parent / "pyro_coin_rival.py")
+    command = [python, file, str(int(name == "running mean")), str(seeds), str(limit)]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    each, summed = np.array(json.loads(answer.stdout)).T
+    return each, summed
+
+
 def _spoken(steps: np.ndarray, limit: int) -> str:
     low, middle, high = (f"{q:,.0f}" for q in np.quantile(steps, [0.25, 0.5, 0.75]))
     late = int(np.sum(steps >= limit))
@@ -104,15 +119,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--steps", type=int, default=20_000, help="at most so many")
+    parser.add_argument("--pyro-python", help="a Python that has pyro-ppl")
     options = parser.parse_args()
     print(machine_line())
-    print("| | Pyro, one run | each error < 0.8 | their sum < 0.8 |")
+    print("| | each error < 0.8 | their sum < 0.8 | published, one run |")
     print("|---|---|---|---|")
     keys = random.split(random.key(0), options.seeds)
     for name, pipeline in PIPELINES.items():
-        each, summed = steps_taken(pipeline, keys, options.steps)
-        spoken = (_spoken(steps, options.steps) for steps in (each, summed))
-        print(f"| {name} | {PUBLISHED[name]:,} | {' | '.join(spoken)} |")
+        rows = {"relbo-ir": steps_taken(pipeline, keys, options.steps)}
+        if options.pyro_python is not None:
+            taken = pyro_steps_taken(options.pyro_python, name, options.seeds, options.steps)
+            rows["Pyro"] = taken
+        for who, taken in rows.items():
+            spoken = " | ".join(_spoken(steps, options.steps) for steps in taken)
+            published = f"{PUBLISHED[name]:,}" if who == "Pyro" else ""
+            print(f"| {who}, {name} | {spoken} | {published} |")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from relbo_ir.dialects import prob
@@ -16,9 +17,9 @@ from relbo_ir.passes.analyses.laws import family_name
 from relbo_ir.passes.order import require_objective
 
 
-def expectations(module: ModuleOp) -> Iterator[prob.ExpectationOp]:
-    """Every expectation of the module."""
-    for op in module.walk():
+def expectations(within: Operation) -> Iterator[prob.ExpectationOp]:
+    """Every expectation of a module or a function."""
+    for op in within.walk():
         if isinstance(op, prob.ExpectationOp):
             yield op
 

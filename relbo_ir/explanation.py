@@ -17,7 +17,8 @@ from relbo_ir.notebook import Text
 from relbo_ir.passes.analyses.laws import element_draw, sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.pathwise import Facts, pathwise_obstacle
-from relbo_ir.passes.treatment import choices
+from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.treatment import choices, expectations
 
 _NO_LINE = "no source line"
 _READ = {
@@ -54,19 +55,36 @@ def explain(module: ModuleOp) -> Text:
     choices that it reads, those whose scores weigh it, and the ops that compute it by source line.
     """
     lines: list[str] = []
+    before = expectations(_with_own_scores(module))
     for function in module.ops:
         if not isinstance(function, prob.FuncOp):
             continue
-        for expectation in function.walk():
-            if isinstance(expectation, prob.ExpectationOp):
-                lines.extend(_explain_expectation(function, expectation))
+        for expectation in expectations(function):
+            lines.extend(_explain_choices(next(before)))
+            lines.extend(_explain_expectation(function, expectation))
     return Text("\n".join(lines))
 
 
-def _explain_expectation(function: prob.FuncOp, expectation: prob.ExpectationOp) -> Iterator[str]:
+def _with_own_scores(module: ModuleOp) -> ModuleOp:
+    """
+    A copy in which log densities of their own draws have their derivatives again: dropping them
+    hides draws, and is not what kept a choice from being pathwise.
+    """
+    copy = module.clone()
+    for op in [op for op in copy.walk() if op.name == "lax.stop_gradient"]:
+        density = op.operands[0].owner
+        if isinstance(density, prob.LogDensityOp) and element_draw(density) is not None:
+            replace(op, [density.result])
+    return copy
+
+
+def _explain_choices(expectation: prob.ExpectationOp) -> Iterator[str]:
     facts = Facts(expectation)
     for choice in choices(expectation):
         yield from _explain_choice(choice, facts)
+
+
+def _explain_expectation(function: prob.FuncOp, expectation: prob.ExpectationOp) -> Iterator[str]:
     moved = reached_from(v for choice in choices(expectation) for v in sources(choice))
     for op in expectation.body.block.ops:
         if isinstance(op, prob.DeterministicOp) and op.point is not None:

@@ -27,14 +27,10 @@ from relbo_ir.universe import RELBO_UNIVERSE
 
 _ELBO = ("relbo-form-elbo", "relbo-raise-idioms", "relbo-canonicalize", "cse")
 _OBJECTIVE = (*_ELBO, "relbo-unconstrain-params")
-_SCORE = (
-    "relbo-split-addends",
-    "relbo-score-function",
-    "relbo-drop-zero-score",
-    "relbo-rao-blackwellize",
-    "relbo-baseline",
-)
-_ESTIMATOR = (*_OBJECTIVE, "relbo-assign-estimators", *_SCORE, "relbo-pathwise")
+_SCORE = ("relbo-split-addends", "relbo-score-function", "relbo-rao-blackwellize")
+_CENTRE = ("relbo-drop-zero-score", "relbo-baseline")
+# What is dropped would hide a draw that the law of a score choice reads, so pathwise stands before.
+_ESTIMATOR = (*_OBJECTIVE, "relbo-assign-estimators", *_SCORE, "relbo-pathwise", *_CENTRE)
 _DISARM = (
     *_OBJECTIVE,
     "relbo-assign-estimators{disarm=true}",
@@ -42,6 +38,7 @@ _DISARM = (
     "relbo-disarm",
     *_SCORE[1:],
     "relbo-pathwise",
+    *_CENTRE,
 )
 _CLEAN = ("relbo-canonicalize", "cse")
 _PROGRAM = (
@@ -60,7 +57,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "estimator": _ESTIMATOR,
     "program": _PROGRAM,
     "default": (*_ESTIMATOR, *_PROGRAM),
-    "score-function": (*_OBJECTIVE, *_SCORE, *_PROGRAM),
+    "score-function": (*_OBJECTIVE, *_SCORE, *_CENTRE, *_PROGRAM),
     "disarm": (*_DISARM, *_PROGRAM),
     "importance-weighted": (*_OBJECTIVE, "relbo-importance-weighted", *_PROGRAM),
     "explicit": (*_ESTIMATOR, *_PROGRAM, "relbo-differentiate", *_CLEAN),

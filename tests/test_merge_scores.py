@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 import relbo_ir
 from relbo_ir.dialects import estim
 from relbo_ir.lowering.trace import split_call, trace_elbo
-from relbo_ir.pipelines import resolve, run
+from relbo_ir.pipelines import PIPELINES, resolve, run
 
 ROWS, UNITS = 2, 2
 PIXELS = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
@@ -113,3 +113,28 @@ def test_a_running_mean_for_each_upstream_is_handed_on() -> None:
         ("second'", (ROWS,)),
         ("steps", ()),
     ]
+
+
+def test_a_score_choice_below_a_pathwise_one_is_compiled() -> None:
+    """Dropping a score before the pathwise draws are checked once hid a draw, and was refused."""
+
+    def model(y: Any) -> None:
+        w = relbo_ir.sample("w", nd.Normal(0.0, 1.0))
+        z = relbo_ir.sample("z", nd.Bernoulli(logits=w))
+        relbo_ir.observe("y", nd.Normal(w + z, 1.0), y)
+
+    def guide(y: Any) -> None:
+        w = relbo_ir.sample("w", nd.Normal(relbo_ir.param("loc", 0.3), 1.0))
+        relbo_ir.sample("z", nd.Bernoulli(logits=w))
+
+    objective = relbo_ir.ELBO(model, guide).compile(np.float32(0.7))
+    assert '"w"' in objective.explain() and "Normal, pathwise" in objective.explain()
+    assert "Bernoulli" in objective.explain()
+    with jax.enable_x64(True):
+        module, _ = trace_elbo(model, guide, split_call(model, (np.float64(0.7),), {}))
+        run(module, resolve("objective"))
+    steps = PIPELINES["default"][4:10]
+    values = {"loc": 0.3, "y": 0.7}
+    exact = meaning(module, values).gradient()
+    found = meaning(apply(module, *steps, *MERGE), values).gradient()
+    np.testing.assert_allclose(found["loc"], exact["loc"], rtol=1e-9)

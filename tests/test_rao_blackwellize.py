@@ -294,8 +294,8 @@ def test_pruning_needs_a_baseline() -> None:
     assert PIPELINES["score-function"][5:10] == (
         "relbo-split-addends",
         "relbo-score-function",
-        "relbo-drop-zero-score",
         "relbo-rao-blackwellize",
+        "relbo-drop-zero-score",
         "relbo-baseline",
     )
 
