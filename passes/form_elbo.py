@@ -15,16 +15,17 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
-from relbo_ir.dialects.location import source_line
 from relbo_ir.dialects.tensors import element_of
-from relbo_ir.passes.analyses.support import law_support
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.forming import (
-    categories,
+    check_all_used,
+    check_fits,
     check_minibatches,
     check_points,
     drop_unused_closures,
+    missing_guide,
     point_density,
+    site_error,
     spoken_size,
     without_masks,
 )
@@ -141,7 +142,7 @@ class _Former:
             check_minibatches(self.model, self.guide)
             self._inline(self.guide, by_role, self._guide_op)
         self._inline(self.model, by_role, self._model_op)
-        self._check_all_used()
+        check_all_used(self.model, {name: c.op for name, c in self.draws.items()})
         self.block.add_op(prob.YieldOp(self.names, self.addends))
         scalar = TensorType(self._element(), [])
         expectation = prob.ExpectationOp(Region(self.block), scalar)
@@ -216,10 +217,10 @@ class _Former:
         match op:
             case prob.SampleOp():
                 if op.guide is not None:
-                    raise _error(op, "a choice of the guide has a guide of its own", "drop one")
+                    raise site_error(op, "a choice of the guide has a guide of its own", "drop one")
                 self._choice(op, op.law, mapper)
             case prob.ObserveOp():
-                raise _error(
+                raise site_error(
                     op,
                     "the guide observes data, or a handler fixes the value of its choice",
                     "observe in the model; fix a choice by a Delta",
@@ -260,7 +261,7 @@ class _Former:
         """Adds the guide's draw, or its point, and its entropy term."""
         name = op.site.data
         if name in self.draws:
-            raise _error(op, "the choice has two guides", "name its guide once")
+            raise site_error(op, "the choice has two guides", "name its guide once")
         base, wrappers = dist.wrapped(mapper[law])
         if isinstance(base.owner, dist.DeltaOp):
             self._point(op, base.owner, wrappers, mapper)
@@ -291,7 +292,7 @@ class _Former:
         """A choice that the guide fixes: its value, and its log density as a factor."""
         name = op.site.data
         if op.drawn is not None:
-            raise _error(
+            raise site_error(
                 op,
                 "the guide fixes the choice at a point that reads its own earlier steps",
                 "carry the point from step to step, not the value of the site",
@@ -330,9 +331,9 @@ class _Former:
         if op.guide is not None:
             self._choice(op, op.guide, mapper)
         if name not in self.draws:
-            raise self._missing(op)
+            raise missing_guide(op)
         choice = self.draws[name]
-        self._check_fits(op, choice)
+        check_fits(op, choice.op, choice.law, choice.value)
         mapper[op.value] = choice.value
         density = self._density(op.law, op.value, mapper, op)
         self._addend(f"{name}.prior", self._weighed(density, op, mapper))
@@ -347,51 +348,15 @@ class _Former:
         for choice, result, own in zip(choices, op.draws, in_place, strict=True):
             name = choice.site.data
             if own:
-                raise _error(
+                raise site_error(
                     choice,
                     "the choice has its guide in place, another one that its steps read has not",
                     "give both their guides in one way",
                 )
             if name not in self.draws:
-                raise self._missing(choice)
+                raise missing_guide(choice)
             mapper[result] = self.draws[name].value
         return True
-
-    @staticmethod
-    def _missing(op: prob.SampleOp) -> PassError:
-        return _error(
-            op,
-            "the model has this choice, the guide has not",
-            "add it to the guide, or observe it",
-        )
-
-    def _check_fits(self, op: prob.SampleOp, choice: _Choice) -> None:
-        model, guide = law_support(op.law), law_support(choice.law)
-        if choice.value.type != op.value.type:
-            raise _error(
-                op,
-                f"the guide draws {choice.value.type}, the model {op.value.type}"
-                + (f" (guide: {line})" if (line := source_line(choice.op)) else ""),
-                "give both sites one shape and kind (the same plates, to_event, discreteness)",
-            )
-        if model is not None and guide is not None and not guide.within(model):
-            raise _error(
-                op,
-                f"the guide's support, {guide.value}, is not inside the model's, {model.value}",
-                "choose a guide on the model's support, or transform it (exp, sigmoid)",
-            )
-        if categories(choice.law) > categories(op.law):
-            raise _error(op, "the guide has more categories than the model", "give both as many")
-
-    def _check_all_used(self) -> None:
-        model = {op.site.data for op in self.model.body.walk() if isinstance(op, prob.SampleOp)}
-        for name, choice in self.draws.items():
-            if name not in model and choice.op.auxiliary is None:
-                raise _error(
-                    choice.op,
-                    "the guide has this choice, the model has not",
-                    'name it as in the model, or mark it with infer={"is_auxiliary": True}',
-                )
 
     def _density(
         self, law: SSAValue, value: SSAValue, mapper: dict[SSAValue, SSAValue], source: Operation
@@ -425,7 +390,3 @@ class _Former:
                 "use one precision, and at least one choice, observation or factor",
             )
         return types.pop()
-
-
-def _error(op: prob.SampleOp | prob.ObserveOp, cause: str, remedy: str) -> PassError:
-    return PassError.at(op, cause, remedy, site=op.site.data)

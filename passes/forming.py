@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xdsl.ir import Attribute, Block, SSAValue
 
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.errors import PassError
+from relbo_ir.dialects.location import source_line
 from relbo_ir.passes.analyses.smoothness import SmoothnessOf
-from relbo_ir.passes.analyses.support import Signs
+from relbo_ir.passes.analyses.support import Signs, law_support
 from relbo_ir.passes.analyses.walker import Order
 from relbo_ir.passes.expressions import Expression, Writer
 
@@ -134,3 +135,49 @@ def spoken_size(plate: prob.PlateOp) -> str:
     """A plate's size in words."""
     size = str(plate.size.value.data)
     return size if plate.subsample is None else f"{size} (subsample {plate.count})"
+
+
+def site_error(op: prob.SampleOp | prob.ObserveOp, cause: str, remedy: str) -> PassError:
+    """An error about a site."""
+    return PassError.at(op, cause, remedy, site=op.site.data)
+
+
+def missing_guide(op: prob.SampleOp) -> PassError:
+    """The error for a choice of the model alone."""
+    return site_error(
+        op,
+        "the model has this choice, the guide has not",
+        "add it to the guide, or observe it",
+    )
+
+
+def check_fits(op: prob.SampleOp, drawn: prob.SampleOp, law: SSAValue, value: SSAValue) -> None:
+    """Refuses a guide's choice that is of another type or goes beyond the support of the model's."""
+    model, guide = law_support(op.law), law_support(law)
+    if value.type != op.value.type:
+        raise site_error(
+            op,
+            f"the guide draws {value.type}, the model {op.value.type}"
+            + (f" (guide: {line})" if (line := source_line(drawn)) else ""),
+            "give both sites one shape and kind (the same plates, to_event, discreteness)",
+        )
+    if model is not None and guide is not None and not guide.within(model):
+        raise site_error(
+            op,
+            f"the guide's support, {guide.value}, is not inside the model's, {model.value}",
+            "choose a guide on the model's support, or transform it (exp, sigmoid)",
+        )
+    if categories(law) > categories(op.law):
+        raise site_error(op, "the guide has more categories than the model", "give both as many")
+
+
+def check_all_used(model: prob.FuncOp, drawn: Mapping[str, prob.SampleOp]) -> None:
+    """Refuses a choice that the guide alone has and that is not marked auxiliary."""
+    sites = {op.site.data for op in model.body.walk() if isinstance(op, prob.SampleOp)}
+    for name, choice in drawn.items():
+        if name not in sites and choice.auxiliary is None:
+            raise site_error(
+                choice,
+                "the guide has this choice, the model has not",
+                'name it as in the model, or mark it with infer={"is_auxiliary": True}',
+            )
