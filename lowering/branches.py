@@ -15,6 +15,7 @@ from relbo_ir.dialects.errors import ModelError
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.batched_laws import Part, batch_shape
 from relbo_ir.lowering.laws import LawSpec
+from relbo_ir.lowering.traced_equations import literal_of
 
 
 def merge_branches(equation: Any, branches: Sequence[core.ClosedJaxpr]) -> core.ClosedJaxpr:
@@ -45,7 +46,7 @@ class _Branch:
 
     def read(self, atom: Any) -> Any:
         if isinstance(atom, core.Literal):
-            return jnp.asarray(np.asarray(atom.val, atom.aval.dtype))
+            return literal_of(atom)
         return self.values[atom]
 
     def advance(self) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import ShapedArray
 from jax.extend import core, source_info_util
 from jax.extend.core import Primitive
@@ -25,6 +24,7 @@ from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.batched_laws import Part
 from relbo_ir.lowering.batched_sites import bind_copies, drawn_from, loop_in_loop
+from relbo_ir.lowering.traced_equations import literal_of
 
 DRAWS = Primitive("relbo_scan")
 """
@@ -107,7 +107,7 @@ class _Loop:
 
     def _read(self, atom: Any) -> Part | None:
         if isinstance(atom, core.Literal):
-            return Part(jnp.asarray(np.asarray(atom.val, atom.aval.dtype)), False)
+            return Part(literal_of(atom), False)
         return self.known.get(atom)
 
     def _advance(self) -> bool:

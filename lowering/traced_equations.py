@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.extend import core
 
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
@@ -24,6 +26,11 @@ def without_unused_parts(closed: core.ClosedJaxpr) -> core.ClosedJaxpr:
         if e.primitive is not sites.PARAM or not e.params["part"] or e.outvars[0] in read
     ]
     return core.ClosedJaxpr(closed.jaxpr.replace(eqns=kept), closed.consts)
+
+
+def literal_of(atom: Any) -> Any:
+    """The array of a literal of an equation, in the type that the equation gives it."""
+    return jnp.asarray(np.asarray(atom.val, atom.aval.dtype))
 
 
 def check_complete(closed: core.ClosedJaxpr, lines: Mapping[str, str]) -> None:

@@ -130,6 +130,8 @@ def _treat(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> Non
         half = w.stop_gradient((here - there) * 0.5)
         total: Expression | None = None
         for choice, fact in costs[cost].items():
+            if not isinstance(choice, prob.SampleOp):
+                continue
             upstream, axes = refined(w, w.expression(weights[choice]), fact)
             term = mapped(w, upstream, axes, here.shape)
             total = term if total is None else total + term

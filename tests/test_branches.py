@@ -250,7 +250,7 @@ def _chains(with_vmap: bool) -> Pair:
 
     def step(u: Any, p: Any) -> Callable[[Any, Any], Any]:
         def one(before: Any, y: Any) -> Any:
-            law = nd.Bernoulli(logits=u + 0.7 * before) if p is None else nd.Bernoulli(p)
+            law: Any = nd.Bernoulli(logits=u + 0.7 * before) if p is None else nd.Bernoulli(p)
             z = rb.sample("z", law)
             if p is not None:
                 rb.observe("y", nd.Normal(z + before, 1.0), y)

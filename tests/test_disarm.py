@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as nd
 import pytest
-from helpers.emitted import draws_of, summed_estimator
+from helpers.emitted import draws_of, estimates
 from helpers.texts import COIN, apply, hows, objective_module, plans
 from oracle import Outcomes, Precision, interpret_objective
 from oracle.objectives import find_function
@@ -62,7 +62,7 @@ def assert_emitted_is_exact(module: ModuleOp, arguments: Mapping[str, Any]) -> N
     draws = draws_of(module, outcomes, Precision())
     lowered = apply(module, *LOWERED)
     with jax.enable_x64(True):
-        value, gradient = summed_estimator(lowered, arguments, draws, outcomes.weights)
+        value, gradient = estimates(lowered, arguments, draws, outcomes.weights).mean()
     assert value == pytest.approx(outcomes.value(), rel=1e-9, abs=1e-9)
     for name, slope in outcomes.gradient().items():
         np.testing.assert_allclose(gradient[name], slope, rtol=1e-9, atol=1e-9)

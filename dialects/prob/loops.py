@@ -180,11 +180,12 @@ class ScanOp(IRDLOperation):
         values = parser.resolve_operands(operands, inputs, position)
         rows = [t if k < carried else _row(t) for k, t in enumerate(inputs)]
         resolved = [a.resolve(t) for a, t in zip(arguments, rows, strict=True)]
+        properties: dict[str, Attribute] = {"length": length, "reverse": reverse}
         op = cls.build(
             operands=[values[:carried], values[carried:]],
             result_types=[types.outputs.data],
             regions=[parser.parse_region(resolved)],
-            properties={"length": length, "reverse": reverse},
+            properties=properties,
         )
         op.attributes |= attributes
         return op

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.prob import LawType
 from relbo_ir.passes.analyses.dependence.facts import Dependence
 
-Source = prob.SampleOp | BlockArgument
-"""A choice, or an argument of a function, whose elements count as drawn each by itself."""
+Source = prob.SampleOp | SSAValue
+"""A choice, or a value that a function or a loop is given, whose elements count as drawn each by itself."""
 
 Facts = Mapping[Source, Dependence]
 """By source; one that is absent is not read at all."""
