@@ -10,12 +10,10 @@ Not tested here:
 
 | key | why |
 |---|---|
-| PS-15, PS-16 | observations and plates in the body of a scan, which the tracer refuses |
 | GV-53 | straight-through draws: biased for the ELBO, and compared with another relaxation alone |
 | GV-18, in part | the parameter of a rejection sampler; no sampler here takes one |
 | GV-25 to GV-27, GV-29, GV-30, in part | a KL in closed form at sites that are named, and its refusal |
 | GV-36, GV-41, in part | measure-valued derivatives; the coins are exact or scored instead |
-| GV-37, in part | the batch is a plate; `jax.vmap` over a site is refused by the tracer |
 | GV-44, in part | a density that is masked away is traced, and never evaluated when the program runs |
 | GV-46, PS-06, in part | Rényi's bound; without latent choices it is the ELBO |
 | DC-01 to DC-09, in part | ORDER sets: here weights are read off values, never off the program's order |

@@ -153,12 +153,21 @@ def _own_prior(name: str, law: Any) -> Any:
     return rb.sample(name, law, guide=law)
 
 
-def test_gv_37_a_batch_from_one_scalar() -> None:
+@pytest.mark.parametrize("batch", ["plate", "vmap"])
+def test_gv_37_a_batch_from_one_scalar(batch: str) -> None:
     """The sum of eight Normals of one mean: every draw's pathwise slope in the mean is 8."""
 
     def model() -> None:
-        with rb.plate("eight", 8):
-            x = _own_prior("x", nd.Normal(rb.param("theta", 0.3), 1.0))
+        theta = rb.param("theta", 0.3)
+
+        def draw() -> Any:
+            return _own_prior("x", nd.Normal(theta, 1.0))
+
+        if batch == "vmap":
+            x = jax.vmap(draw, axis_size=8)()
+        else:
+            with rb.plate("eight", 8):
+                x = draw()
         rb.factor("sum", jnp.sum(x))
 
     scenario = Scenario(model)
