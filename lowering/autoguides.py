@@ -46,7 +46,7 @@ def prepare_auto_guide(guide: Any, key: jax.Array, args: Any, kwargs: Mapping[st
 
     NumPyro's automatic guides fail cold under tracing and keep their first initialisation; a copy
     per call leaves the user's object alone. Raises ModelError for a choice that has no automatic
-    guide, a discrete one.
+    guide: a discrete one, or one in a loop or branch of JAX's own.
     """
     fresh = _copy(guide)
     try:
@@ -61,6 +61,11 @@ def prepare_auto_guide(guide: Any, key: jax.Array, args: Any, kwargs: Mapping[st
         raise ModelError(
             f"the model has no automatic guide: {error}",
             "write a guide; automatic ones are for continuous choices",
+        ) from error
+    except jax.errors.UnexpectedTracerError as error:
+        raise ModelError(
+            "NumPyro's automatic guide does not know sites in jax.lax.scan, jax.lax.cond or jax.vmap",
+            "use relbo_ir.scan, or numpyro's contrib.control_flow, or write a guide",
         ) from error
     return fresh
 

@@ -11,11 +11,23 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core, source_info_util
 
-from relbo_ir.dialects.errors import ModelError
+from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.batched_laws import Part, batch_shape
 from relbo_ir.lowering.laws import LawSpec
 from relbo_ir.lowering.traced_equations import literal_of
+
+_SHARED = (sites.PARAM, sites.SUBSAMPLE)
+_SPOKEN = {
+    "prior": "laws of different families or shapes",
+    "guide": "guides of different families or shapes",
+    "law": "laws of different families or shapes",
+    "scaled": "a scale",
+    "plates": "plates",
+    "constraint": "constraints",
+    "size": "sizes of the plate",
+    "count": "sizes of the minibatch",
+}
 
 
 def merge_branches(equation: Any, branches: Sequence[core.ClosedJaxpr]) -> core.ClosedJaxpr:
@@ -29,11 +41,18 @@ def merge_branches(equation: Any, branches: Sequence[core.ClosedJaxpr]) -> core.
     structs = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.invars]
 
     def run(index: Any, *operands: Any) -> list[Any]:
-        return _Merge(branches, index, operands).run()
+        return run_branches(branches, index, operands)
 
     # What is written for the branch stands at the branch's line.
     with source_info_util.user_context(equation.source_info.traceback):
         return jax.make_jaxpr(run)(*structs)
+
+
+def run_branches(
+    branches: Sequence[core.ClosedJaxpr], index: Any, operands: Sequence[Any]
+) -> list[Any]:
+    """Runs all branches on the operands, site by site; gives the results of the one taken."""
+    return _Merge(branches, index, operands).run()
 
 
 @dataclass
@@ -84,6 +103,7 @@ class _Merge:
     def __init__(self, branches: Sequence[core.ClosedJaxpr], index: Any, operands: Sequence[Any]):
         self.index = jnp.clip(index.astype(np.int32), 0, len(branches) - 1)
         self.branches: list[_Branch] = []
+        self.shared: dict[tuple[str, str], tuple[Any, Any]] = {}
         for closed in branches:
             variables = [*closed.jaxpr.constvars, *closed.jaxpr.invars]
             values = dict(zip(variables, [*closed.consts, *operands], strict=True))
@@ -93,12 +113,27 @@ class _Merge:
         while True:
             for branch in self.branches:
                 branch.advance()
+                while branch.site is not None and branch.site.primitive in _SHARED:
+                    self._share(branch)
+                    branch.advance()
             group = self._next()
             if not group:
                 break
             self._site(group)
         results = [[b.read(atom) for atom in b.closed.jaxpr.outvars] for b in self.branches]
         return [self._taken(list(cases)) for cases in zip(*results, strict=True)]
+
+    def _share(self, branch: _Branch) -> None:
+        """A parameter or a minibatch, which is one for all branches that name it."""
+        equation = branch.todo.pop(0)
+        known = self.shared.get(_key(equation))
+        if known is None:
+            operands = [branch.read(atom) for atom in equation.invars]
+            out = equation.primitive.bind(*operands, **equation.params)
+            known = self.shared[_key(equation)] = equation, out
+        else:
+            _check_alike([known[0], equation])
+        branch.values[equation.outvars[0]] = known[1]
 
     def _next(self) -> list[_Branch]:
         """The branches that stand before one site which no other branch has still to come to."""
@@ -139,37 +174,51 @@ class _Merge:
             [branch.read(atom) for atom in e.invars]
             for branch, e in zip(group, equations, strict=True)
         ]
-        if first.primitive in (sites.PARAM, sites.SUBSAMPLE):
-            out = first.primitive.bind(*operands[0], **first.params)
-        else:
-            self._check_alike(equations)
-            values = [self._of(group, list(cases)) for cases in zip(*operands, strict=True)]
-            taken = None if len(group) == len(self.branches) else self._among(group)
-            out = _bind(first, values, taken)
+        _check_alike(equations)
+        if len(group) > 1 and first.params.get("drawn"):
+            raise UnsupportedError(
+                "a choice that reads its own earlier steps, in a loop in several branches, is not "
+                "supported",
+                "put the branch into the steps of one loop",
+                site=first.params["name"],
+                line=first.params["line"],
+            )
+        values = [self._of(group, list(cases)) for cases in zip(*operands, strict=True)]
+        taken = None if len(group) == len(self.branches) else self._among(group)
+        out = _bind(first, values, taken)
         for branch, equation in zip(group, equations, strict=True):
             if equation.outvars:
                 branch.values[equation.outvars[0]] = out
 
     def _of(self, group: list[_Branch], cases: list[Any]) -> Any:
         """The value of the branch that is taken, if it is one of the group."""
+        if len(group) == 1:
+            return cases[0]
         given = dict(zip(map(id, group), cases, strict=True))
         return self._taken([given.get(id(branch), cases[0]) for branch in self.branches])
 
-    def _check_alike(self, equations: Sequence[Any]) -> None:
-        first = equations[0]
-        kinds = [
-            ({k: v for k, v in e.params.items() if k != "line"}, [v.aval.shape for v in e.invars])
-            for e in equations
+
+def _check_alike(equations: Sequence[Any]) -> None:
+    """Refuses sites of one name, in several branches, that cannot be one site."""
+    first = equations[0]
+    for other in equations[1:]:
+        differing = [
+            key
+            for key, value in first.params.items()
+            if key not in ("line", "name") and other.params[key] != value
         ]
-        if any(kind != kinds[0] for kind in kinds):
-            other = next(e for e, kind in zip(equations, kinds, strict=True) if kind != kinds[0])
-            raise ModelError(
-                f"the branches give the site laws of different families or shapes (the other one "
-                f"is at {other.params['line']})",
-                "give it one family and shape in all branches, or a name of its own in each",
-                site=first.params["name"],
-                line=first.params["line"],
-            )
+        shapes = [[(v.aval.shape, v.aval.dtype) for v in e.invars] for e in (first, other)]
+        if not differing and shapes[0] == shapes[1]:
+            continue
+        what = ", ".join(_SPOKEN.get(key, key) for key in differing) or "arrays of other shapes"
+        raise ModelError(
+            f"the branches differ in this site: {what} (the other one is at "
+            f"{other.params['line']})",
+            "make it the same in all branches (one family and shape, one constraint), or give it a "
+            "name of its own in each",
+            site=first.params["name"],
+            line=first.params["line"],
+        )
 
 
 def _bind(equation: Any, values: list[Any], taken: Any) -> Any:
@@ -202,6 +251,6 @@ def _bind(equation: Any, values: list[Any], taken: Any) -> Any:
 
 
 def _masked(spec: LawSpec, arrays: Sequence[Any], taken: Any) -> tuple[LawSpec, Any]:
-    """The law whose densities are 0 unless `taken`, and its mask."""
+    """The law of a site that is there where `taken` holds, and its mask."""
     batch = batch_shape(spec, [Part(array, False) for array in arrays])
-    return LawSpec("mask", (), spec, 1), jnp.broadcast_to(taken, batch)
+    return LawSpec("mask", (True,), spec, 1), jnp.broadcast_to(taken, batch)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 from jax.extend import core
+from jax.extend.core import primitives
+from jax.interpreters import batching
 
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
-from relbo_ir.lowering.branches import merge_branches
+from relbo_ir.lowering.branches import merge_branches, run_branches
 from relbo_ir.lowering.loops import DRAWS, split_scan
 from relbo_ir.lowering.sites import SITES, SUBSAMPLE
 
@@ -124,6 +127,26 @@ def _unfold(
         results = _unfold(closed.jaxpr, scope, equations, constants)
         env.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
+
+
+def _batched_cond(axis: Any, arrays: Any, dims: Any, **params: Any) -> Any:
+    """
+    A branch that a mapped value decides: JAX runs all branches and selects, which would leave the
+    sites of every branch in; with sites, they are merged as those of any branch are.
+    """
+    if dims[0] is None or not any(_has_sites(branch.jaxpr) for branch in params["branches"]):
+        return _JAX_COND(axis, arrays, dims, **params)
+    branches = [_flatten(branch) for branch in params["branches"]]
+
+    def run(index: Any, *operands: Any) -> list[Any]:
+        return run_branches(branches, index, operands)
+
+    results = jax.vmap(run, tuple(dims), axis_size=axis.size)(*arrays)
+    return results, [0] * len(results)
+
+
+_JAX_COND = batching.fancy_primitive_batchers[primitives.cond_p]
+batching.fancy_primitive_batchers[primitives.cond_p] = _batched_cond
 
 
 def _has_sites(jaxpr: core.Jaxpr) -> bool:

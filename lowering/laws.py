@@ -290,7 +290,7 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
         case "expand":
             op = dist.ExpandOp(base, spec.static[0])
         case "mask":
-            op = dist.MaskOp(base, mine[0])
+            op = dist.MaskOp(base, mine[0], branch=bool(spec.static))
         case "mixture":
             op = dist.MixtureOp(mine[0], [base, *others])
         case "mixture_same_family":

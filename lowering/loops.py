@@ -10,7 +10,7 @@ but draw; its law, for all steps, is computed from the draws.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,7 @@ from jax.core import ShapedArray
 from jax.extend import core, source_info_util
 from jax.extend.core import Primitive
 
-from relbo_ir.dialects.errors import UnsupportedError
+from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.batched_laws import Part
 from relbo_ir.lowering.batched_sites import bind_copies, drawn_from, loop_in_loop
@@ -55,6 +55,14 @@ def split_scan(equation: Any, body: core.ClosedJaxpr) -> core.ClosedJaxpr:
     else:
         consts, carry, _ = (len(list(part)) for part in params["ft_in"].unpack())
     structs = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.invars]
+    if params["length"] == 0:
+        site = next(e for e in body.jaxpr.eqns if e.primitive.name in sites.SITES)
+        raise ModelError(
+            "the loop has no step",
+            "give it rows, or a length of 1 or more",
+            site=site.params["name"],
+            line=site.params["line"],
+        )
 
     def run(*operands: Any) -> list[Any]:
         loop = _Loop(body, consts, carry, params["length"], params["reverse"])
@@ -142,6 +150,13 @@ class _Loop:
             self.known[equation.outvars[0]] = Part(out, False)
             return
         drawn = self.drawn.get(equation.outvars[0]) if equation.outvars else None
+        if params.get("fixed") and not parts[-1 - params["scaled"]].mapped:
+            raise ModelError(
+                "a handler (condition, substitute) fixes one value for all steps of the loop",
+                "pass the values as rows of the loop and observe them in its body",
+                site=params["name"],
+                line=params["line"],
+            )
         out = bind_copies(equation.primitive, parts, self.length, params, drawn)
         if equation.outvars:
             self.known[equation.outvars[0]] = Part(out, True)
@@ -213,8 +228,12 @@ class _Loop:
         if not carried:
             return False
         equations = [e for e in self.todo if not _is_site(e) and self._is_free(e, waiting)]
-        made = {*carried, *(v for e in equations for v in e.outvars)}
-        rest = [e for e in self.todo if e not in equations]
+        for equation in equations:
+            if equation.primitive is DRAWS:
+                raise loop_in_loop(equation.params)
+        made = dict.fromkeys((*carried, *(v for e in equations for v in e.outvars)))
+        done = {id(e) for e in equations}
+        rest = [e for e in self.todo if id(e) not in done]
         read = {v for e in rest for v in e.invars if _is_var(v)}
         others = [out for var, out in self._open().items() if var not in carried]
         read |= {v for v in (*others, *self.jaxpr.outvars[self.num_carry :]) if _is_var(v)}
@@ -241,7 +260,7 @@ class _Loop:
         return True
 
     def _operands(
-        self, equations: Sequence[Any], made: set[Any], outs: Sequence[Any]
+        self, equations: Sequence[Any], made: Container[Any], outs: Sequence[Any]
     ) -> tuple[list[Any], list[Any]]:
         """The known variables that a step reads: the constant ones, and those with rows."""
         read = [v for e in equations for v in e.invars if _is_var(v)]
@@ -282,7 +301,7 @@ class _Loop:
         ]
         carried = [var for var in self._open() if var in needed]
         outs = [*(self.carried[v] for v in carried), *(c.outvars[0] for c in group)]
-        made = {*carried, *(v for e in equations for v in e.outvars)}
+        made = dict.fromkeys((*carried, *(v for e in equations for v in e.outvars)))
         consts, rows = self._operands(equations, made, outs)
         first = group[0].params
         draws = DRAWS.bind(

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as nd
 from jax.core import Tracer
+from numpyro import handlers
 from numpyro.distributions.distribution import validation_enabled
 from numpyro.primitives import (
     _PYRO_STACK,  # pyright: ignore[reportPrivateUsage]  # there is no public way to ask
@@ -311,6 +312,7 @@ class SiteTracer(Messenger):
             line=line,
             law=spec,
             scaled=scale is not None,
+            fixed=_is_fixed(name),
             plates=plates,
         )
 
@@ -353,6 +355,12 @@ class SiteTracer(Messenger):
         if name in self._asked:
             self.modules[name] = jax.tree.unflatten(tree, names)
         return jax.tree.unflatten(tree, leaves)
+
+
+def _is_fixed(name: str) -> bool:
+    """Whether a handler around the statement fixes the value of a site by its name."""
+    fixing = (handlers.condition, handlers.substitute)
+    return any(isinstance(h, fixing) and name in (h.data or {}) for h in _PYRO_STACK)
 
 
 def _asks(msg: Any) -> bool:

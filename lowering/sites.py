@@ -26,7 +26,8 @@ SAMPLE = Primitive("relbo_sample")
 prior_count, guide, scaled, drawn, plates, auxiliary, out.
 """
 OBSERVE = Primitive("relbo_observe")
-"""(law arrays, value, scale if any) → (). Parameters: name, line, law, scaled, plates."""
+"""(law arrays, value, scale if any) → (). Parameters: name, line, law, scaled, fixed (by a handler),
+plates."""
 FACTOR = Primitive("relbo_factor")
 """value → (). Parameters: name, line."""
 DETERMINISTIC = Primitive("relbo_deterministic")

@@ -18,10 +18,13 @@ from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.forming import (
+    branches_of,
     check_all_used,
+    check_branches,
     check_fits,
     check_minibatches,
     check_points,
+    choices_of_loop,
     drop_unused_closures,
     missing_guide,
     point_density,
@@ -49,7 +52,8 @@ class FormElboPass(ModulePass):
 
     Side conditions, each an error with site and line: every choice of the model has one guide, of
     the same shape; a choice that only the guide has is marked auxiliary; the guide's support lies
-    in the model's, where both are known; parameters and plates of one name agree, a minibatch is
+    in the model's, where both are known; a choice in a branch is in both functions in one of the
+    same condition; parameters and plates of one name agree, a minibatch is
     drawn in both functions or in none; what reads a point that moves with parameters and other
     choices is smooth in it.
 
@@ -112,6 +116,8 @@ class _Choice:
     law: SSAValue
     """What it is drawn from; for a point, the `dist.delta`."""
     value: SSAValue
+    branches: list[SSAValue]
+    """Where it is there, if it stands in branches."""
 
 
 @dataclass
@@ -277,7 +283,7 @@ class _Former:
         )
         draw.location = op.location
         self.block.add_op(draw)
-        self.draws[name] = _Choice(draw, drawn, draw.value)
+        self.draws[name] = _Choice(draw, drawn, draw.value, branches_of(wrappers))
         mapper[op.value] = draw.value
         density = self._weighed(self._density(law, op.value, mapper, op), op, mapper)
         self._addend(f"{name}.entropy", self._negated(density, op))
@@ -302,7 +308,7 @@ class _Former:
         named = prob.DeterministicOp(name, value, point=True)
         named.location = op.location
         self.block.add_op(named)
-        self.draws[name] = _Choice(op, delta.result, value)
+        self.draws[name] = _Choice(op, delta.result, value, branches_of(wrappers))
         mapper[op.value] = value
         constant = delta.log_density.owner
         if isinstance(constant, lax.ConstantOp) and constant.value.splat == 0:
@@ -334,14 +340,14 @@ class _Former:
             raise missing_guide(op)
         choice = self.draws[name]
         check_fits(op, choice.op, choice.law, choice.value)
+        check_branches(op, dist.wrapped(mapper.get(op.law, op.law))[1], choice.branches)
         mapper[op.value] = choice.value
         density = self._density(op.law, op.value, mapper, op)
         self._addend(f"{name}.prior", self._weighed(density, op, mapper))
 
     def _replay_steps(self, op: prob.ScanOp, mapper: dict[SSAValue, SSAValue]) -> bool:
         """Draws of a loop are those of the guide, unless their guides are in place."""
-        named = {s.site.data: s for s in self.model.body.block.ops if isinstance(s, prob.SampleOp)}
-        choices = [named[draw.site.data] for draw in op.inner_draws]
+        choices = choices_of_loop(self.model, op)
         in_place = [choice.guide is not None for choice in choices]
         if all(in_place):
             return False

@@ -9,6 +9,7 @@ from xdsl.ir import Attribute, Block, SSAValue
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.location import source_line
+from relbo_ir.passes.analyses.sameness import is_same
 from relbo_ir.passes.analyses.smoothness import SmoothnessOf
 from relbo_ir.passes.analyses.support import Signs, law_support
 from relbo_ir.passes.analyses.walker import Order
@@ -151,6 +152,20 @@ def missing_guide(op: prob.SampleOp) -> PassError:
     )
 
 
+def choices_of_loop(model: prob.FuncOp, loop: prob.ScanOp) -> list[prob.SampleOp]:
+    """The model's choices that a loop draws, in the order of its results."""
+    named = {op.site.data: op for op in model.body.block.ops if isinstance(op, prob.SampleOp)}
+    for draw in loop.inner_draws:
+        if draw.site.data not in named:
+            raise PassError.at(
+                draw,
+                "the loop draws a choice that the model has not",
+                'add prob.sample "..." from its law drawn the loop\'s result',
+                site=draw.site.data,
+            )
+    return [named[draw.site.data] for draw in loop.inner_draws]
+
+
 def check_fits(op: prob.SampleOp, drawn: prob.SampleOp, law: SSAValue, value: SSAValue) -> None:
     """Refuses a guide's choice that is of another type or goes beyond the support of the model's."""
     model, guide = law_support(op.law), law_support(law)
@@ -169,6 +184,31 @@ def check_fits(op: prob.SampleOp, drawn: prob.SampleOp, law: SSAValue, value: SS
         )
     if categories(law) > categories(op.law):
         raise site_error(op, "the guide has more categories than the model", "give both as many")
+
+
+def branches_of(wrappers: Sequence[dist.Wrapper]) -> list[SSAValue]:
+    """The conditions of the branches that a wrapped law stands in."""
+    return [w.mask for w in wrappers if isinstance(w, dist.MaskOp) and w.branch is not None]
+
+
+def check_branches(
+    op: prob.SampleOp, wrappers: Sequence[dist.Wrapper], guided: Sequence[SSAValue]
+) -> None:
+    """
+    Refuses a choice of a branch that the guide does not make on the same condition: where one
+    function has it and the other one has not, there is no ELBO.
+    """
+    mine = branches_of(wrappers)
+    same = len(mine) == len(guided) and all(
+        is_same(a, b) for a, b in zip(mine, guided, strict=True)
+    )
+    if not same:
+        raise site_error(
+            op,
+            "the choice stands in a branch, and model and guide are not proved to take it on the "
+            "same condition",
+            "put it into a branch in both, decided by one formula of the same choices and data",
+        )
 
 
 def check_all_used(model: prob.FuncOp, drawn: Mapping[str, prob.SampleOp]) -> None:

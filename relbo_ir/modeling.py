@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as nd
 from jax.extend import source_info_util
+from numpyro.contrib import control_flow
 
 from relbo_ir.dialects.errors import ModelError
 from relbo_ir.lowering.numpyro_protocol import GUIDE, is_handled
@@ -142,4 +142,4 @@ def scan(
             "elsewhere use jax.lax.scan",
             line=user_line(),
         )
-    return jax.lax.scan(step, jax.tree.map(jnp.asarray, init), xs, length=length, reverse=reverse)
+    return control_flow.scan(step, init, xs, length=length, reverse=reverse)

@@ -27,6 +27,7 @@ from oracle.objectives import find_function
 
 import relbo_ir as rb
 from relbo_ir.dialects import prob
+from relbo_ir.dialects.errors import ModelError
 from relbo_ir.pipelines import resolve, run
 
 T = 3
@@ -285,3 +286,76 @@ def test_noise_of_all_steps_is_that_of_the_site() -> None:
     objective = rb.ELBO(model, guide).compile(Y)
     source = str(objective.source())
     assert source.count("random.normal") == 1 and "(3,)" in source
+
+
+def test_a_value_that_a_handler_fixes_for_all_steps_is_refused() -> None:
+    """Each step scored all values of the others (found in a review)."""
+
+    def model(y: Any) -> None:
+        def step(carry: Any, y: Any) -> Any:
+            z = rb.sample("z", nd.Normal(0.0, 1.0))
+            rb.observe("y", nd.Normal(z, 1.0), y)
+            return carry, None
+
+        jax.lax.scan(step, 0.0, y)
+
+    fixed = handlers.condition(model, {"z": jnp.array([1.0, 2.0, 3.0])})
+    with pytest.raises(ModelError, match="one value for all steps") as error:
+        rb.ELBO(fixed, lambda y: None).compile(Y)
+    assert error.value.site == "z"
+
+
+def test_a_loop_without_a_step_is_refused() -> None:
+    def model(y: Any) -> None:
+        rb.scan(lambda c, y: (c, rb.observe("y", nd.Normal(0.0, 1.0), y)), 0.0, y)
+
+    with pytest.raises(ModelError, match="no step"):
+        rb.ELBO(model, lambda y: None).compile(np.zeros(0))
+
+
+def test_an_automatic_guide_knows_the_sites_of_a_loop() -> None:
+    def model(y: Any) -> None:
+        def step(before: Any, y: Any) -> Any:
+            z = rb.sample("z", nd.Normal(0.9 * before, 1.0))
+            rb.observe("y", nd.Normal(z, 0.5), y)
+            return z, None
+
+        rb.scan(step, 0.0, y)
+
+    fit = rb.fit(rb.ELBO(model), Y, steps=2, progress=False)
+    assert fit.sample_posterior(5)["z"].shape == (5, 3)
+
+
+def test_an_automatic_guide_of_a_loop_that_numpyro_does_not_know_is_refused() -> None:
+    model, _ = random_walk(True)
+    with pytest.raises(ModelError, match="automatic guide") as error:
+        rb.ELBO(model).compile(Y)
+    assert "relbo_ir.scan" in str(error.value)
+
+
+def in_a_plate(mixed: bool, size: int, subsample: int | None) -> Program:
+    """Chains in a plate, whose steps read their own chain or another one."""
+
+    def model() -> None:
+        def step(before: Any, _: Any) -> Any:
+            with rb.plate("n", size, subsample=subsample):
+                read = before[::-1] if mixed else before
+                z = rb.sample("z", nd.Normal(0.5 * read, 1.0))
+            return z, None
+
+        rb.scan(step, jnp.zeros(2), length=2)
+
+    return model
+
+
+def test_a_step_that_mixes_the_elements_of_a_plate_is_seen() -> None:
+    """A choice of a loop can mix with itself, in a plate that has no other site."""
+    model = in_a_plate(True, 4, 2)
+    with pytest.raises(ModelError, match="other elements"):
+        rb.ELBO(model, model).compile()
+
+
+def test_chains_of_a_plate_stay_apart() -> None:
+    """Of two steps and two chains, each chain was said to read both (a false warning)."""
+    model = in_a_plate(False, 2, None)
+    rb.ELBO(model, model).compile()  # warnings are errors

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IntegerAttr, StringAttr, TensorType, i1, i64
+from xdsl.dialects.builtin import IntegerAttr, StringAttr, TensorType, UnitAttr, i1, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
     traits_def,
@@ -39,8 +40,12 @@ class MaskOp(IRDLOperation):
     The same draws, with the log density 0 where the mask is false: log p(x)[b] if mask[b], else 0.
     No law then, but what an addend scores; what is drawn is drawn from the base.
 
+    `branch`: the site stands in a branch, and the mask says where that is taken. Elsewhere the
+    program has no such choice, so model and guide must say the same.
+
     ```mlir
     %law = dist.mask %base, %mask : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
+    %law = dist.mask %base, %mask {branch} : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
     ```
     """
 
@@ -48,12 +53,18 @@ class MaskOp(IRDLOperation):
 
     base = operand_def(LawType)
     mask = operand_def(INTEGERS)
+    branch = opt_prop_def(UnitAttr)
     result = result_def(LawType)
     traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$base `,` $mask attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, base: SSAValue, mask: SSAValue):
-        super().__init__(operands=[base, mask], result_types=[law_of(base)])
+    def __init__(self, base: SSAValue, mask: SSAValue, *, branch: bool = False):
+        super().__init__(
+            operands=[base, mask],
+            result_types=[law_of(base)],
+            properties={"branch": UnitAttr() if branch else None},
+        )
 
     def verify_(self) -> None:
         law = law_of(self.base)

@@ -25,6 +25,7 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.name import NameAttr
+from relbo_ir.dialects.prob.choices import SampleOp
 from relbo_ir.dialects.prob.expectations import YieldValueOp
 from relbo_ir.dialects.prob.types import LawType
 from relbo_ir.dialects.tensors import TENSOR, VALUES, element_of, shape_of_type
@@ -152,6 +153,13 @@ class ScanOp(IRDLOperation):
         inside = [op for op in self.body.block.ops if isinstance(op, DrawOp)]
         if set(inside) != set(draws):
             raise VerifyException(f"{self.name}: a draw of its body is not handed out")
+        for draw, result in zip(draws, self.draws, strict=True):
+            for choice in (use.operation for use in result.uses):
+                named = choice.site.data if isinstance(choice, SampleOp) else draw.site.data
+                if named != draw.site.data:
+                    raise VerifyException(
+                        f'{self.name} draws "{draw.site.data}", which is no draw of "{named}"'
+                    )
         if len({draw.site.data for draw in draws}) != len(draws):
             raise VerifyException(f"{self.name}: two of its draws have one name")
 

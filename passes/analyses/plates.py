@@ -51,7 +51,7 @@ def _mixed(function: prob.FuncOp) -> Iterator[Mixing]:
     sites = [op for op in block.ops if isinstance(op, (prob.SampleOp, prob.ObserveOp))]
     inside = [op for op in sites if op.plates is not None]
     choices = [op for op in inside if isinstance(op, prob.SampleOp)]
-    if not choices or len(inside) < 2:
+    if not choices or (len(inside) < 2 and choices[0].drawn is None):
         return
     facts = DependenceOf(block, choices)
     for site in inside:
@@ -59,7 +59,9 @@ def _mixed(function: prob.FuncOp) -> Iterator[Mixing]:
         if isinstance(site, prob.ObserveOp):
             read = dict(join([read, facts.of(site.value)]))
         for choice, fact in read.items():
-            if choice is site or not isinstance(choice, prob.SampleOp):
+            if not isinstance(choice, prob.SampleOp):
+                continue
+            if choice is site and choice.drawn is None:
                 continue
             for name in _axes(site).keys() & _axes(choice).keys():
                 if not _apart(fact, _axes(site)[name], _axes(choice)[name]):

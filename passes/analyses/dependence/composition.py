@@ -96,7 +96,7 @@ def _stacked(rows: list[_Row], length: int) -> Along:
     """One axis of a choice: by row, or along an axis of the rows where that says more."""
     (_, first), *others = rows
     axis = first.axis
-    if len(rows) == length and all(first.same(a) for _, a in others):
+    if all(first.same(a) for _, a in others):  # rows that read nothing are outside of the box
         return first if axis is None else replace(first, axis=axis + 1)
     low, high = np.full(length, NONE_LOW), np.full(length, NONE_HIGH)
     for t, a in rows:
