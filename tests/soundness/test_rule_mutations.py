@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from xdsl.ir import Operation
 
-from relbo_ir.dialects import dist, estim, lax, prob
+from relbo_ir.dialects import dist, estim, lax
 from relbo_ir.passes.analyses.dependence import table
 from relbo_ir.passes.analyses.dependence.facts import Dependence
 from relbo_ir.passes.analyses.dependence.table import NOTHING, Facts
@@ -22,6 +22,7 @@ POINTWISE = (
     dist.IndependentOp,
     dist.MaskOp,
     estim.AttachOp,
+    estim.AntitheticOp,
 )
 """
 Ops whose results read the operands of their shape element by element anyway: here the variant is
@@ -37,7 +38,7 @@ def _independent(op: Operation, facts: list[Facts]) -> list[Facts]:
 
 def _pointwise(op: Operation, facts: list[Facts]) -> list[Facts]:
     """Every element reads its own index, along the first axis of that length, or index 0."""
-    joined: dict[prob.SampleOp, Dependence] = {}
+    joined: dict[table.Source, Dependence] = {}
     for fact in facts:
         joined.update(fact)
     return [{c: claimed(d, table.shape_of_draw(r)) for c, d in joined.items()} for r in op.results]
