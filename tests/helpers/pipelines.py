@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from oracle import Precision
 from oracle.laws import family_of
 from strategies import Program, programs, text_of
+from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 from xdsl.transforms.dead_code_elimination import DeadCodeElimination
@@ -75,9 +76,14 @@ def _sites(program: Program) -> _Sites:
         op.site.data
         for op in choices
         if isinstance(family_of(op.law), BernoulliOp | BernoulliLogitsOp)
-        and not any(other.law in reached_from([op.value]) for other in choices)
+        and not any(other.law in reached_from(_draws(op)) for other in choices)
     }
     return _Sites(names, moving, flippable)
+
+
+def _draws(choice: prob.SampleOp) -> list[SSAValue]:
+    """A choice's draw, and what its loop drew, if it was one."""
+    return [choice.value, *([] if choice.drawn is None else [choice.drawn])]
 
 
 @st.composite

@@ -27,6 +27,7 @@ STEPS = (
     "relbo-drop-zero-score",
     'relbo-baseline{kind="leave-one-out"}',
 )
+WITHOUT_LAWS = ("relbo-expand-densities", "dce")
 TO_LEVEL_FOUR = ("relbo-expand-densities", "relbo-externalize-draws", "relbo-lower-estimators")
 WEIGHTS = Precision(exact_normal="weights")
 
@@ -89,7 +90,10 @@ class Refused(Program):
 
 @dataclass(frozen=True)
 class Draws:
-    """Sites of one law in a program that hands out its draws: no two may draw the same."""
+    """
+    Sites of one law in a program that hands out its draws, vectors or the steps' ones in rows: no
+    two may draw the same.
+    """
 
     module: ModuleOp
 
@@ -97,12 +101,18 @@ class Draws:
         module = self.module.clone()
         run(module, resolve(("relbo-report", "relbo-lower-sampling", "relbo-canonicalize", "cse")))
         result = load_main(module)(jnp.float32(0.0), jax.random.key(3))
-        rows = [np.asarray(draw) for draw in result if np.ndim(draw) == 1]
+        tables = [np.asarray(draw) for draw in result if np.ndim(draw) > 0]
+        rows = [row for table in tables for row in table.reshape(-1, table.shape[-1])]
         return len({row.tobytes() for row in rows}) == len(rows) > 1
 
 
-def formed(model: Callable[..., None], guide: Callable[..., None], *data: Any) -> Program:
-    """The program of a model and a guide, whose exact gradient is that of its objective."""
+def formed(
+    model: Callable[..., None], guide: Callable[..., None], *data: Any, expanded: bool = False
+) -> Program:
+    """
+    The program of a model and a guide, whose exact gradient is that of its objective; `expanded`,
+    of the objective with its densities as `lax` ops, for laws that the oracle has no densities of.
+    """
     with jax.enable_x64(True):
         module, traced = trace_elbo(model, guide, split_call(model, data, {}))
         run(module, resolve("objective"))
@@ -119,7 +129,12 @@ def formed(model: Callable[..., None], guide: Callable[..., None], *data: Any) -
             )
         elif isinstance(role, prob.DataAttr):
             arguments[role.argument.data] = next(given)
-    return Program(module, arguments, interpret_objective(function, arguments).gradient())
+    steps, exact = STEPS, module
+    if expanded:
+        steps, exact = (*STEPS, *WITHOUT_LAWS), module.clone()
+        run(exact, resolve(WITHOUT_LAWS))
+    gradient = interpret_objective(find_function(exact, "elbo"), arguments).gradient()
+    return Program(module, arguments, gradient, steps)
 
 
 def asked(module: ModuleOp, arguments: Mapping[Any, Any], *steps: str) -> Program:

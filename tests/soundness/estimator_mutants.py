@@ -14,6 +14,7 @@ from relbo_ir.passes import (
     form_elbo,
     lower_estimators,
     lower_sampling,
+    merge_scores,
     pathwise,
     score_function,
 )
@@ -93,6 +94,16 @@ def _in_order(original: Any) -> Any:
     return mutant
 
 
+def _first_of_those_alike(original: Any) -> Any:
+    def mutant(w: Writer, name: str, score: estim.ScoreOp, alike: dict[Any, Any]) -> None:
+        known = len(alike)
+        original(w, name, score, alike)
+        for weighed in alike.values() if len(alike) == known else ():
+            del weighed.costs[1:]
+
+    return mutant
+
+
 class _Blind:
     """An analysis that finds no dependence."""
 
@@ -140,9 +151,15 @@ MUTANTS: dict[str, Mutant] = {
     "sticking the landing drops the path": wrapped(
         drop_zero_score.DropZeroScorePass, "_stopped", _whole_density
     ),
-    "an emitted axis map is not followed": wrapped(lower_estimators, "_aligned", _in_order),
+    "an emitted axis map is not followed": wrapped(lower_estimators, "mapped", _in_order),
     "a sum keeps its first term": replaced(lower_estimators, "_total", lambda terms: terms[0]),
     "all sites have one key": _one_key,
+    "of costs that are weighed alike one is kept": wrapped(
+        merge_scores, "_take", _first_of_those_alike
+    ),
+    "a merged weight is of one cost": wrapped(
+        merge_scores, "_total", lambda f: lambda terms: f(terms[:1])
+    ),
 }
 # That what weighs a score is cut off from the derivative changes nothing: it stands before
 # U − stop U, which is 0, so its own derivative is multiplied by 0. No mutant is made of it.

@@ -55,6 +55,23 @@ def chain() -> Program:
     return formed(model, guide)
 
 
+def carried() -> Program:
+    """A total that a loop adds up, one that is stacked too, and one that decays."""
+
+    def model() -> None:
+        z = 1.0 + relbo_ir.sample("z", nd.Bernoulli(jnp.full(SIZE, 0.4)).to_event(1))
+
+        def step(carry: Any, x: Any) -> tuple[Any, Any]:
+            a, b, c = carry
+            return (a - x**2 + jnp.sum(x * z), b + x, 0.5 * c + x), b
+
+        (a, b, c), stacked = jax.lax.scan(step, (z[0], 0.0, 1.0), z)
+        relbo_ir.factor("f", 2.0 * a)
+        relbo_ir.factor("g", b - c + jnp.sum(stacked**2))
+
+    return formed(model, _coins)
+
+
 def groups() -> Program:
     """Rows read the coin of their group; a plate of coins is scored row by row."""
 
@@ -121,6 +138,10 @@ def hierarchy() -> Program:
     return formed(model, guide, np.array([1.3]))
 
 
+def _three_coins(y: jax.Array) -> None:
+    relbo_ir.sample("z", nd.Bernoulli(logits=relbo_ir.param("phi", jnp.zeros(3))).to_event(1))
+
+
 def laws() -> Program:
     """Observations whose laws read coins in other ways: through a transform, and through a mask."""
 
@@ -130,7 +151,19 @@ def laws() -> Program:
         relbo_ir.observe("t", moved, y)
         relbo_ir.observe("m", nd.Normal(y, 1.0 + y).mask(z == 1), 0.7 * y)
 
-    def guide(y: jax.Array) -> None:
-        relbo_ir.sample("z", nd.Bernoulli(logits=relbo_ir.param("phi", jnp.zeros(3))).to_event(1))
+    return formed(model, _three_coins, np.array([0.3, 1.1, 2.0]))
 
-    return formed(model, guide, np.array([0.3, 1.1, 2.0]))
+
+def mixed_laws() -> Program:
+    """Observations whose laws are mixtures or have all mass at a point, of weights that read coins."""
+
+    def model(y: jax.Array) -> None:
+        z = relbo_ir.sample("z", nd.Bernoulli(jnp.full(3, 0.4)).to_event(1))
+        weights = nd.Categorical(logits=jnp.stack([1.0 * z[::-1], jnp.zeros(3)], axis=1))
+        wide = nd.Normal(jnp.stack([z, 2.0 + z[::-1]], axis=1), 1.5)
+        relbo_ir.observe("same", nd.MixtureSameFamily(weights, wide), y)
+        either = [nd.Normal(z[::-1], 1.0), nd.Laplace(2.0 * z, 0.5)]
+        relbo_ir.observe("either", nd.MixtureGeneral(weights, either), 0.7 * y)
+        relbo_ir.observe("point", nd.Delta(y, 1.5 * jnp.arange(1.0, 4.0) * z[::-1]), y)
+
+    return formed(model, _three_coins, np.array([0.3, 1.1, 2.0]), expanded=True)

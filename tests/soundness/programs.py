@@ -11,7 +11,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.errors import RelboError
 
-from . import models, texts
+from . import models, steps, texts
 from .base import STEPS, Checked
 
 UNSUPPORTED = ("scatter", "fft")
@@ -25,14 +25,19 @@ def programs() -> dict[str, Checked]:
     """All programs, by name."""
     functions = {n: f for n, f in (EXACT | SUPERSET | MORE).items() if n not in UNSUPPORTED}
     hierarchy = models.hierarchy()
+    chain, merging = models.chain(), (*STEPS, "cse", "relbo-merge-scores")
     one_by_one = ("relbo-score-function{sites=w,c,e}", *STEPS[1:3])
     own: dict[str, Checked] = {
-        "chain": models.chain(),
+        "chain": chain,
+        "chain, merged": replace(chain, steps=merging),
+        "totals in a carry": models.carried(),
         "groups": models.groups(),
         "spread": models.spread(),
         "hierarchy": hierarchy,
+        "hierarchy, merged": replace(hierarchy, steps=merging),
         "hierarchy, score of a score": replace(hierarchy, steps=one_by_one),
         "laws": models.laws(),
+        "mixed laws": models.mixed_laws(),
         "score of a score": texts.score_of_a_score("relbo-rao-blackwellize"),
         "merged scores": texts.score_of_a_score("relbo-canonicalize"),
         "weighted scores": texts.weighted_scores(),
@@ -40,14 +45,23 @@ def programs() -> dict[str, Checked]:
         "baseline of b": texts.baseline_of_the_other(),
         "baseline of its own draw": texts.baseline_of_its_own(),
         "an attached gradient": texts.attached(),
+        "a twin": texts.a_twin(),
         "a jump": texts.a_jump(),
         "an entropy": texts.entropy(),
+        "chains": steps.two_chains(reverse=False),
+        "chains, backwards": steps.two_chains(reverse=True),
+        "weighted by the loop": steps.weighted_by_the_loop(),
+        "a jump in the loop": steps.a_jump_in_the_loop(),
         "quotients": texts.quotients(),
         "sites": texts.sites(),
         "sites, formed": texts.sites_alone(),
     }
     slow: dict[str, Checked] = {
         "draws": texts.draws(),
+        "draws of steps": steps.draws(),
+        "scored steps": steps.held(),
+        "emitted walk": steps.walk(reverse=False),
+        "emitted walk, backwards": steps.walk(reverse=True),
         "emitted matrix": texts.a_matrix(),
         "emitted entropy": texts.emitted(texts.entropy()),
         "emitted scores": texts.emitted(texts.score_of_a_score()),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from . import estimator_mutants, split_mutants, upstream_mutants
+from . import estimator_mutants, loop_mutants, split_mutants, upstream_mutants
 from .programs import caught, programs
 
-MUTANTS = upstream_mutants.MUTANTS | split_mutants.MUTANTS | estimator_mutants.MUTANTS
+MUTANTS = (
+    upstream_mutants.MUTANTS
+    | split_mutants.MUTANTS
+    | estimator_mutants.MUTANTS
+    | loop_mutants.MUTANTS
+)
 
 
 def test_the_programs_hold() -> None:

@@ -22,6 +22,7 @@ POINTWISE = (
     dist.IndependentOp,
     dist.MaskOp,
     estim.AttachOp,
+    estim.AntitheticOp,
 )
 """
 Ops whose results read the operands of their shape element by element anyway: here the variant is

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from helpers.texts import objective_module
 from oracle import parse_module
-from oracle.objectives import LAW
+from oracle.objectives import COIN, LAW
 
 from .base import STEPS, Draws, Emitted, Program, Refused, asked, text, two_coins
 
@@ -62,6 +62,23 @@ def attached() -> Program:
       prob.yield "f" %g : tensor<f64>
     """
     return two_coins(body, *STEPS[1:])
+
+
+def a_twin() -> Program:
+    """A value of the antithetic twin of a draw whose law reads the coin that is scored."""
+    body = f"""
+      %qb = dist.bernoulli_logits %b_ : (tensor<f64>) -> {COIN}
+      %zb = prob.sample "b" from %qb : {COIN}
+      %y = lax.convert %zb : (tensor<i32>) -> tensor<f64>
+      %l = lax.mul %a_, %y : tensor<f64>
+      %qa = dist.bernoulli_logits %l : (tensor<f64>) -> {COIN}
+      %za = prob.sample "a" from %qa {{how = #prob.how<disarm>}} : {COIN}
+      %t = estim.antithetic %za : tensor<i32>
+      %f = lax.convert %t : (tensor<i32>) -> tensor<f64>
+      prob.yield "f" %f : tensor<f64>
+    """
+    arguments = {"a": 0.4, "b": -0.7}
+    return text({"a": "real", "b": "real"}, body, arguments, ONE_BY_ONE[1], STEPS[2])
 
 
 NORMAL = f"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from xdsl.ir import Operation
 
 from relbo_ir.dialects import lax, prob
@@ -27,6 +28,24 @@ def _shifted_windows(original: Any) -> Any:
     return mutant
 
 
+def _mirrored_windows(original: Any) -> Any:
+    """Element i reads places before it where it read those after it, and the other way round."""
+
+    def mutant(w: Any, u: Any, axis: int, along: Along) -> Any:
+        places, last = np.arange(len(along.low)), along.size - 1
+        low, high = 2 * places - along.high, 2 * places - along.low
+        mirrored = Along(along.size, along.axis, np.maximum(low, 0), np.minimum(high, last))
+        return original(w, u, axis, mirrored)
+
+    return mutant
+
+
+def _late_matrices(patch: pytest.MonkeyPatch) -> None:
+    """No window is narrow; all begin one place too late."""
+    patch.setattr(upstreams, "_MOST_SHIFTS", 0)
+    wrapped(upstreams, "_windows", _shifted_windows)(patch)
+
+
 def _own_draws_alone(original: Any) -> Any:
     def mutant(self: Any, op: Operation, facts: list[Facts]) -> Any:
         if isinstance(op, prob.SampleOp):
@@ -43,7 +62,9 @@ MUTANTS: dict[str, Mutant] = {
         "_running",
         lambda f: lambda w, u, axis, reverse: f(w, u, axis, reverse=not reverse),
     ),
-    "windows begin too late": wrapped(upstreams, "_windows", _shifted_windows),
+    "windows begin too late": wrapped(upstreams, "_shifted", _shifted_windows),
+    "windows lie on the other side": wrapped(upstreams, "_shifted", _mirrored_windows),
+    "wide windows begin too late": _late_matrices,
     "elements are taken from one place further": wrapped(
         upstreams, "_taken", lambda f: lambda w, u, axis, source: f(w, u, axis, np.roll(source, 1))
     ),

@@ -80,16 +80,20 @@ class Body:
             )
         )
 
-    def shift(self, x: SSAValue) -> SSAValue:
-        """A vector moved by one place, 0 coming in: element i is x[i − 1]."""
+    def shift(self, x: SSAValue, first: SSAValue | None = None, reverse: bool = False) -> SSAValue:
+        """
+        A vector moved by one place, `first` (0, if None) coming in: element i is x[i − 1], or
+        x[i + 1] with `reverse`.
+        """
         (size,) = shape_of(x)
-        kept = self.add(lax.SliceOp(x, floats((size - 1,)), [0], [size - 1], [1]))
-        zero = self.constant(0.0, floats(()))
+        start, low, high = (1, 0, 1) if reverse else (0, 1, 0)
+        kept = self.add(lax.SliceOp(x, floats((size - 1,)), [start], [start + size - 1], [1]))
+        entering = self.constant(0.0, floats(())) if first is None else first
         return self.add(
             lax.PadOp.create(
-                operands=[kept, zero],
+                operands=[kept, entering],
                 result_types=[floats((size,))],
-                properties={"low": ints([1]), "high": ints([0]), "interior": ints([0])},
+                properties={"low": ints([low]), "high": ints([high]), "interior": ints([0])},
             )
         )
 

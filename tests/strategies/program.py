@@ -44,7 +44,10 @@ def text_of(module: ModuleOp) -> str:
 _ERASED = (
     (re.compile(r'lax\.constant "[^"]*"'), 'lax.constant ""'),
     (re.compile(r'#prob\.name"(?:[^"\\]|\\.)*"'), '#prob.name""'),
-    (re.compile(r'(prob\.(?:sample|observe|factor|deterministic)) "(?:[^"\\]|\\.)*"'), r'\1 ""'),
+    (
+        re.compile(r'(prob\.(?:sample|draw|observe|factor|deterministic)) "(?:[^"\\]|\\.)*"'),
+        r'\1 ""',
+    ),
 )
 
 

@@ -13,6 +13,7 @@ from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.lax import shape_of
 
 from .build import Shape, floats
+from .chains import CHAINED, chained
 from .expressions import mask, positive, real, scale, unit
 from .program import Program
 from .scope import FEATURES, Drawn, Scope, Shared
@@ -34,6 +35,8 @@ class Site:
     categories: int
     independent: bool
     auxiliary: bool
+    chain: bool
+    chain_prior: bool
     degree: int = 0
 
 
@@ -88,6 +91,11 @@ def _sites(scope: Scope, family: str) -> list[Site]:
         budget //= per_element ** int(np.prod(shape, dtype=int))
         auxiliary = index > 0 and scope.chance(6)
         independent = bool(shape) and scope.chance(4)
+        may_chain = bool(shape) and kind in CHAINED
+        chain, chain_prior = (
+            may_chain and scope.chance(2 if continuous else 3),
+            may_chain and scope.chance(4),
+        )
         name = f"z{index}"
         if scope.chance(12):
             name = f"θ{index}"
@@ -98,13 +106,17 @@ def _sites(scope: Scope, family: str) -> list[Site]:
             scope.shared.mark("independent")
         if auxiliary:
             scope.shared.mark("auxiliary")
-        sites.append(Site(name, kind, shape, categories, independent, auxiliary))
+        sites.append(
+            Site(name, kind, shape, categories, independent, auxiliary, chain, chain_prior)
+        )
     order = {"bernoulli": 0, "categorical": 0}
     return sorted(sites, key=lambda site: order.get(site.kind, 1))
 
 
 def _plates(site: Site | None, shape: Shape, scope: Scope) -> list[tuple[str, int]]:
-    if not shape or shape[0] != scope.shared.plate_size or (site is not None and site.independent):
+    if not shape or shape[0] != scope.shared.plate_size:
+        return []
+    if site is not None and (site.independent or site.chain or site.chain_prior):
         return []
     scope.shared.mark("plate")
     return [("N", -1)]
@@ -116,11 +128,17 @@ def _write_guide(scope: Scope, sites: list[Site]) -> list[Site]:
         scope.body.block.add_op(prob.PlateOp("N", scope.shared.plate_size))
     written: list[Site] = []
     for site in sites:
-        law, degree = _guide_law(scope, site)
+        if site.chain:
+            scope.shared.mark("chain")
+            steps = chained(scope, site.name, site.kind, site.categories, site.shape[0], 2)
+            law, drawn, degree = steps.law, steps.drawn, steps.degree
+        else:
+            (law, degree), drawn = _guide_law(scope, site), None
         law = _wrapped(scope, site, law)
         op = prob.SampleOp(
             site.name,
             law,
+            drawn=drawn,
             plates=prob.plates_attr(_plates(site, site.shape, scope)),
             auxiliary=site.auxiliary,
             scale=_scale(scope, law),
@@ -245,10 +263,17 @@ def _write_model(scope: Scope, sites: list[Site]) -> None:
     if list(order) != shared_sites:
         scope.shared.mark("reordered")
     for site in order:
-        law = _wrapped(scope, site, _prior(scope, site))
+        if site.chain_prior:
+            scope.shared.mark("chain_prior")
+            steps = chained(scope, site.name, site.kind, site.categories, site.shape[0], 4)
+            law, drawn = steps.law, steps.drawn
+        else:
+            law, drawn = _prior(scope, site), None
+        law = _wrapped(scope, site, law)
         plates = prob.plates_attr(_plates(site, site.shape, scope))
         scale = _scale(scope, law)
-        value = scope.body.add(prob.SampleOp(site.name, law, plates=plates, scale=scale))
+        op = prob.SampleOp(site.name, law, drawn=drawn, plates=plates, scale=scale)
+        value = scope.body.add(op)
         scope.draws.append(_drawn(site, value, site.degree))
     for index in range(scope.pick(3)):
         _observe(scope, f"y{index}")

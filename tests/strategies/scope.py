@@ -37,12 +37,14 @@ LISTED = (
     "mask",
     "scale",
     "accumulation",
+    "chain",
 )
 """What a run of many programs has to have in enough of them."""
 
 FEATURES = (
     *LISTED,
     "vector",
+    "chain_prior",
     "independent",
     "expand",
     "auxiliary",
