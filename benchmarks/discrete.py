@@ -272,7 +272,7 @@ def chain_of_arrays_model(seen: jax.Array) -> None:
         state = numpyro.sample("state", nd.Categorical(logits=jnp.zeros(STATES)))
         numpyro.sample("seen", nd.Normal(levels[state], 1.0), obs=seen)
     log_move = jax.nn.log_softmax(moves)[state[:-1], state[1:]]
-    numpyro.factor("moves_made", log_move + math.log(STATES))
+    numpyro.factor("moves_made", jnp.sum(log_move + math.log(STATES)))
 
 
 def chain_of_arrays_guide(seen: jax.Array) -> None:
