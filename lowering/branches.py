@@ -202,8 +202,8 @@ def _check_alike(equations: Sequence[Any]) -> None:
     """Refuses sites of one name, in several branches, that cannot be one site."""
     first = equations[0]
     for other in equations[1:]:
-        differing = [
-            key
+        differing: list[str] = [
+            str(key)
             for key, value in first.params.items()
             if key not in ("line", "name") and other.params[key] != value
         ]

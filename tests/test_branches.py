@@ -131,7 +131,7 @@ def _switched(with_switch: bool) -> Pair:
     probs = np.array([0.2, 0.5, 0.9])
 
     def model(y: Any) -> None:
-        k = rb.sample("k", nd.Categorical(probs=jnp.array([0.2, 0.3, 0.5])))
+        k = rb.sample("k", nd.CategoricalProbs(jnp.array([0.2, 0.3, 0.5])))
 
         def one(p: float) -> Callable[[], Any]:
             return lambda: 1.0 * rb.sample("z", nd.Bernoulli(p))
@@ -147,7 +147,7 @@ def _switched(with_switch: bool) -> Pair:
 
     def guide(y: Any) -> None:
         u = rb.param("u", jnp.zeros(2))
-        k = rb.sample("k", nd.Categorical(logits=jnp.stack([u[0], 0.0, -u[0]])))
+        k = rb.sample("k", nd.CategoricalLogits(jnp.stack([u[0], 0.0, -u[0]])))
 
         def draw() -> Any:
             return 1.0 * rb.sample("z", nd.Bernoulli(logits=u[1]))
