@@ -12,6 +12,7 @@ from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob.choices import ObserveOp, SampleOp, SubsampleOp
 from relbo_ir.dialects.prob.expectations import ExpectationOp
 from relbo_ir.dialects.prob.functions import FuncOp, PlateOp
+from relbo_ir.dialects.prob.loops import ScanOp
 from relbo_ir.dialects.symbols import Functions, functions_of, verify_symbols
 from relbo_ir.dialects.tensors import shape_of_type
 
@@ -57,6 +58,8 @@ def _verify_block(
                 )
         if isinstance(op, (SampleOp, ObserveOp)):
             _verify_plates(op, plates)
+        if isinstance(op, SampleOp) and op.drawn is not None:
+            _verify_steps(op, op.drawn)
         if isinstance(op, SampleOp) and isinstance(op.parent_op(), ExpectationOp):
             _verify_drawn(op)
         if isinstance(op, SubsampleOp):
@@ -70,6 +73,13 @@ def _verify_block(
         visible.update(op.results)
         mine.extend(op.results)
     visible.difference_update(mine)
+
+
+def _verify_steps(op: SampleOp, drawn: SSAValue) -> None:
+    if not isinstance(drawn.owner, ScanOp):
+        raise VerifyException(
+            f'what "{op.site.data}" has drawn is no result of a prob.scan{place(op)}'
+        )
 
 
 def _verify_subsample(op: SubsampleOp, plates: _Plates) -> None:

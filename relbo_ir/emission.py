@@ -8,7 +8,7 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 
 from relbo_ir.dialects.errors import ModelError
-from relbo_ir.pipelines import Pipeline, level_of, resolve, run
+from relbo_ir.pipelines import Pipeline, level_of, remaining, resolve, run
 
 LEVELS = {"prob": 1, "objective": 2, "estimator": 3, "program": 4}
 FORMS = (*LEVELS, "python", "jaxpr", "stablehlo", "tree", "latex", "dot")
@@ -40,7 +40,7 @@ def at_level(module: ModuleOp, level: int, pipeline: Pipeline, particles: int) -
             "start from the model, or ask for a later form",
         )
     if mine < level:
-        run(module, resolve(pipeline, particles), until=level)
+        run(module, remaining(module, resolve(pipeline, particles)), until=level)
     return module
 
 

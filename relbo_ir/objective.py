@@ -24,7 +24,14 @@ from relbo_ir.lowering.export import Exportable, artifact_bytes
 from relbo_ir.lowering.stablehlo import argument_types, stablehlo_text
 from relbo_ir.notebook import Program, Text
 from relbo_ir.origins import FromPython, Origin, closure_name, slots_of, traced_model
-from relbo_ir.pipelines import Pipeline, level_of, resolve, run, without_cycle_collection
+from relbo_ir.pipelines import (
+    Pipeline,
+    level_of,
+    remaining,
+    resolve,
+    run,
+    without_cycle_collection,
+)
 from relbo_ir.predictive import Forward
 from relbo_ir.storage import write_file
 from relbo_ir.tree import tree
@@ -105,7 +112,7 @@ class Objective:
         self._pipeline, self._level_one = pipeline, module
         self._program = module.clone()
         if level_of(module) < 4:
-            run(self._program, resolve(pipeline, particles))
+            run(self._program, remaining(self._program, resolve(pipeline, particles)))
         self._executable: Executable = executable(self._program, origin.symbol)
         self._coordinates = Coordinates(origin, self._program)
 

@@ -119,6 +119,22 @@ def parse_module(text: str, name: str = "<text>") -> ModuleOp:
     return module
 
 
+_DECIDING = frozenset(
+    {
+        "relbo-assign-estimators",
+        "relbo-split-addends",
+        "relbo-score-function",
+        "relbo-disarm",
+        "relbo-importance-weighted",
+        "relbo-rao-blackwellize",
+        "relbo-pathwise",
+        "relbo-drop-zero-score",
+        "relbo-baseline",
+    }
+)
+"""The passes that decide how choices are treated, and what weighs addends."""
+
+
 def available_passes() -> dict[str, Callable[[], type[ModulePass]]]:
     """Our passes, and xDSL's `cse` and `dce`."""
     return {
@@ -182,6 +198,17 @@ def _parsed(text: str) -> Iterable[ModulePass]:
         raise PassError(
             f"{text!r} is no pipeline: {error}", f"use the names of pipelines or passes: {known}"
         ) from error
+
+
+def remaining(module: ModuleOp, passes: list[ModulePass]) -> list[ModulePass]:
+    """
+    What of a pipeline is left to do for a module: where it is decided how every choice is treated,
+    as in a text of level 3, nothing that decides it again.
+    """
+    drawn = [op for op in module.walk() if isinstance(op, prob.SampleOp)]
+    if level_of(module) < 3 or any(op.how.data is How.EXACT for op in drawn):
+        return passes
+    return [step for step in passes if step.name not in _DECIDING]
 
 
 def run(module: ModuleOp, passes: Iterable[ModulePass], until: int = 4) -> None:

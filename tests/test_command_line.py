@@ -88,14 +88,14 @@ FILES: dict[str, tuple[str, tuple[str, ...]]] = {
         edited(LAST, LAST + "    if z > 0:\n        pass\n"),
         ("TracerBoolConversionError", "jnp.where", "bad.py:9"),
     ),
-    "scan": (
+    "while loop": (
         edited(
             LAST,
             LAST
             + "    import jax\n"
-            + "    jax.lax.fori_loop(0, 2, lambda i, c: rb.factor('f', 1.0) or c, 0)\n",
+            + "    jax.lax.while_loop(lambda k: k < 2, lambda k: rb.factor('f', 1.0) or k + 1, 0)\n",
         ),
-        ("inside jax.lax.scan", "plate", 'site "f"', "bad.py:10"),
+        ("inside jax.lax.while_loop", "plate", 'site "f"', "bad.py:10"),
     ),
     "parameter outside": (
         edited('rb.param("loc", 0.0)', 'rb.param("loc", -1.0, rb.constraints.positive)'),

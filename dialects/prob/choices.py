@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import ArrayAttr, SymbolRefAttr, TensorType, UnitAttr, i32
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AnyAttr,
     AttrSizedOperandSegments,
@@ -131,22 +131,16 @@ class SampleOp(IRDLOperation):
 
     def verify_(self) -> None:
         _verify_plates(self.site.data, self.law_type, self.plates)
-        if self.drawn is not None:
-            _verify_drawn(self, self.drawn)
+        if self.drawn is not None and self.drawn.type != self.law_type.value:
+            raise VerifyException(
+                f'"{self.site.data}" of {self.law_type} has drawn {self.drawn.type}'
+            )
         if self.guide is None or not isinstance(guide := self.guide.type, LawType):
             return
         if guide.value != self.law_type.value or guide.event_rank != self.law_type.event_rank:
             raise VerifyException(
                 f'"{self.site.data}": prior {self.law_type} and guide {guide} differ'
             )
-
-
-def _verify_drawn(op: SampleOp, drawn: SSAValue) -> None:
-    if drawn.type != op.law_type.value:
-        raise VerifyException(f'"{op.site.data}" of {op.law_type} has drawn {drawn.type}')
-    if isinstance(drawn.owner, Operation) and drawn.owner.name == "prob.scan":
-        return
-    raise VerifyException(f'what "{op.site.data}" has drawn is no result of a prob.scan')
 
 
 @irdl_op_definition
