@@ -183,7 +183,7 @@ def test_a_branch_that_a_normal_decides_is_not_differentiated_through() -> None:
 def test_a_site_that_guide_and_model_have_on_other_conditions_is_refused() -> None:
     """
     There is no ELBO of a choice that only one of the two has: with the model's density left out,
-    the guide's entropy is unbounded (a value above the evidence, found in a review).
+    the guide's entropy is unbounded (a value above the evidence was seen).
     """
 
     def model(y: Any, conditional: bool) -> None:
@@ -289,7 +289,7 @@ def _mapped_branches(with_vmap: bool) -> Pair:
 
 
 def test_copies_take_their_own_branches() -> None:
-    """Sites of the branch that a copy did not take counted (found in a review)."""
+    """Sites of the branch that a copy did not take counted."""
     held(_mapped_branches(True), _mapped_branches(False), {"y": Y[:2]}, COINS)
 
 

@@ -289,7 +289,7 @@ def test_noise_of_all_steps_is_that_of_the_site() -> None:
 
 
 def test_a_value_that_a_handler_fixes_for_all_steps_is_refused() -> None:
-    """Each step scored all values of the others (found in a review)."""
+    """Each step scored the values of all steps."""
 
     def model(y: Any) -> None:
         def step(carry: Any, y: Any) -> Any:
