@@ -132,6 +132,14 @@ def shape_of_type(type_: Attribute) -> tuple[int, ...]:
     return type_.get_shape()
 
 
+def row_type(type_: Attribute) -> Attribute:
+    """The type of one row along axis 0. VerifyException for what has no rows."""
+    element = element_of(type_)
+    if element is None or not shape_of_type(type_):
+        raise VerifyException(f"{type_} has no rows")
+    return TensorType(element, shape_of_type(type_)[1:])
+
+
 def tensor(element: Attribute, shape: Sequence[int]) -> Attribute:
     """The type of an array of these elements; a key where they are keys and the rank is 0."""
     if isinstance(element, KeyType) and not shape:

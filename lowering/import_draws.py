@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from xdsl.dialects.builtin import TensorType
-from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.ir import Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.location import source_location
-from relbo_ir.dialects.tensors import element_of
+from relbo_ir.dialects.tensors import row_type
 from relbo_ir.lowering.batched_sites import drawn_from
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.laws import LawSpec, build_law
@@ -26,7 +24,7 @@ def import_draws(importer: Importer, equation: Any, values: list[SSAValue]) -> l
         values[params["num_consts"] : start],
         values[start:],
     )
-    block = Block(arg_types=[*(v.type for v in carried), *(_row(v) for v in rows)])
+    block = Block(arg_types=[*(v.type for v in carried), *(row_type(v.type) for v in rows)])
     inner = Importer(importer.functions, InsertPoint.at_end(block), {"relbo_sample": _draw})
     results = inner.run(params["jaxpr"], [*consts, *block.args])
     inner.insert(prob.YieldValueOp(results))
@@ -34,13 +32,6 @@ def import_draws(importer: Importer, equation: Any, values: list[SSAValue]) -> l
     filename, _, number = params["line"].rpartition(":")
     importer.insert(op, source_location(filename, int(number)))
     return list(op.draws)
-
-
-def _row(value: SSAValue) -> Attribute:
-    element = element_of(value.type)
-    if element is None:
-        raise TypeError(f"{value.type} is no tensor")
-    return TensorType(element, shape_of(value)[1:])
 
 
 def _draw(importer: Importer, equation: Any, values: list[SSAValue]) -> list[SSAValue]:

@@ -28,7 +28,7 @@ from relbo_ir.dialects.name import NameAttr
 from relbo_ir.dialects.prob.choices import SampleOp
 from relbo_ir.dialects.prob.expectations import YieldValueOp
 from relbo_ir.dialects.prob.types import LawType
-from relbo_ir.dialects.tensors import TENSOR, VALUES, element_of, shape_of_type
+from relbo_ir.dialects.tensors import TENSOR, VALUES, element_of, row_type, shape_of_type
 
 _value = VarConstraint("VALUE", VALUES)
 
@@ -140,7 +140,7 @@ class ScanOp(IRDLOperation):
         for row in rows:
             if shape_of_type(row)[:1] != (self.steps,):
                 raise VerifyException(f"{self.name}: {row} has not {self.steps} rows")
-        wanted = [*carried, *(_row(row) for row in rows)]
+        wanted = [*carried, *(row_type(row) for row in rows)]
         if [arg.type for arg in self.body.block.args] != wanted:
             raise VerifyException(f"{self.name}: block arguments and operands differ in type")
         handed = [v.type for v in self.terminator.values]
@@ -186,7 +186,7 @@ class ScanOp(IRDLOperation):
         types = parser.parse_function_type()
         inputs = types.inputs.data
         values = parser.resolve_operands(operands, inputs, position)
-        rows = [t if k < carried else _row(t) for k, t in enumerate(inputs)]
+        rows = [t if k < carried else row_type(t) for k, t in enumerate(inputs)]
         resolved = [a.resolve(t) for a, t in zip(arguments, rows, strict=True)]
         properties: dict[str, Attribute] = {"length": length, "reverse": reverse}
         op = cls.build(
@@ -225,10 +225,3 @@ def _stacked(type_: Attribute, length: int) -> Attribute:
     if element is None:
         raise VerifyException(f"{type_} is no tensor")
     return TensorType(element, [length, *shape_of_type(type_)])
-
-
-def _row(type_: Attribute) -> Attribute:
-    element = element_of(type_)
-    if element is None or not shape_of_type(type_):
-        raise VerifyException(f"{type_} has no rows")
-    return TensorType(element, shape_of_type(type_)[1:])
