@@ -3,8 +3,9 @@ Seconds from `import` to a fit within 0.05 nats of the guide's best ELBO: relbo-
 
 Both take the same models, guides, particles and step-size schedule (`first_fits.py`), each its own
 number of steps: the smallest of a doubling grid (and 20,000) that ends within 0.05 nats, as `relbo_ir` with
-100,000 draws tells for both (a network's ELBO is told per image). The best ELBO is that of a fit of
-20,000 steps. Then fresh processes take turns, one fit each; JAX's compilation caches are off, and both
+100,000 draws tells for both (a network's ELBO is told per image). The best ELBO is the better one of
+their fits of 20,000 steps; who is not within 0.05 nats of it after as many is timed for as many, and that
+is said. Then fresh processes take turns, one fit each; JAX's compilation caches are off, and both
 packages have Python's bytecode on disk, as installed ones do. A fit is its parameters: neither is
 asked for its last ELBO.
 
@@ -81,23 +82,28 @@ class Judge:
         return float(self._mean(params, self.keys)) / self.problem.observations
 
 
-def steps_needed(judge: Judge, contestant: str, name: str, best: float) -> int:
-    """The smallest number of steps of the grid that ends within `WITHIN` nats of the best ELBO."""
+def steps_needed(judge: Judge, contestant: str, name: str, least: float) -> int | None:
+    """The smallest number of steps of the grid that ends there at least; None where none does."""
     for steps in GRID:
         elbo = judge.elbo(contestant, name, steps)
         print(f"  {contestant:<10}{steps:>7} steps end at {elbo:.4f}", flush=True)
-        if elbo >= best - WITHIN:
+        if elbo >= least:
             return steps
-    raise SystemExit(f"{contestant} does not come within {WITHIN} nats of {best} on {name}")
+    return None
 
 
 def measure(name: str, rounds: int) -> bool:
     """Finds the steps that each contestant needs, and times fits of so many."""
+    steps: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
         judge = Judge(PROBLEMS[name], Path(folder))
-        best = judge.elbo(OURS, name, BEST_STEPS)
+        best = max(judge.elbo(who, name, BEST_STEPS) for who in (OURS, NUMPYRO))
         print(f"\n{name}: the best ELBO is {best:.4f} nats", flush=True)
-        steps = {who: steps_needed(judge, who, name, best) for who in (OURS, NUMPYRO)}
+        for who in (OURS, NUMPYRO):
+            needed = steps_needed(judge, who, name, best - WITHIN)
+            if needed is None:
+                print(f"  {who} does not come within {WITHIN} nats: {BEST_STEPS} steps are timed")
+            steps[who] = needed or BEST_STEPS
     line_up = {OURS: OURS, NUMPYRO: NUMPYRO, AGAIN: NUMPYRO}
     seconds: dict[str, list[float]] = {who: [] for who in line_up}
     for number in range(rounds):

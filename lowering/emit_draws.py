@@ -51,7 +51,8 @@ def _poisson(em: FunctionEmitter, op: Operation) -> str:
 @emits(rng.CategoricalDrawOp)
 def _categorical(em: FunctionEmitter, op: Operation) -> str:
     keys, logits = (em.name(v) for v in op.operands)
-    return f"random.categorical({keys}[0], {logits}).astype({dtype_text(op.results[0])})[None]"
+    em.module.helper("categorical")
+    return f"categorical({keys}[0], {logits}).astype({dtype_text(op.results[0])})[None]"
 
 
 @emits(rng.SubsampleDrawOp)
@@ -119,6 +120,18 @@ def _particle_key(em: FunctionEmitter, op: Operation) -> str:
 
 
 HELPERS = {
+    "categorical": """
+def categorical(key, logits):
+    # The inverse of the distribution function: one uniform number a draw, where the largest of
+    # perturbed logits takes one for every category. The ends do not fall, and a category of weight 0
+    # ends where the one before it does, however the sums are rounded: so it is never drawn.
+    logits = lax.stop_gradient(logits)
+    weights = jnp.exp(logits - jnp.max(logits, -1, keepdims=True))
+    ends = jnp.where(weights > 0, jnp.cumsum(weights, -1), 0)
+    ends = lax.cummax(ends, ends.ndim - 1)
+    height = random.uniform(key, ends.shape[:-1], ends.dtype) * ends[..., -1]
+    return jnp.sum(ends <= height[..., None], -1)
+""",
     "subsample": """
 def subsample(key, size, count):
     # The first steps of a Fisher-Yates shuffle: its time is that of the part, not of the whole.

@@ -13,8 +13,7 @@ import numpyro.distributions as nd
 import pytest
 from helpers.emitted import draws_of, estimates
 from helpers.texts import COIN, apply, hows, objective_module, plans
-from oracle import Outcomes, Precision, interpret_objective
-from oracle.objectives import find_function
+from oracle import Outcomes, Precision, interpret_module
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 
@@ -44,11 +43,6 @@ LOWERED = (
 )
 
 
-def meaning(module: ModuleOp, arguments: Mapping[str, Any]) -> Outcomes:
-    """What the module's objective means."""
-    return interpret_objective(find_function(module, "elbo"), arguments)
-
-
 def assert_same_gradient(one: Outcomes, other: Outcomes) -> None:
     """Values and gradients agree."""
     assert one.value() == pytest.approx(other.value(), rel=1e-9, abs=1e-9)
@@ -58,7 +52,7 @@ def assert_same_gradient(one: Outcomes, other: Outcomes) -> None:
 
 def assert_emitted_is_exact(module: ModuleOp, arguments: Mapping[str, Any]) -> None:
     """The emitted estimator, summed over its noise, has the meaning's value and gradient."""
-    outcomes = meaning(module, arguments)
+    outcomes = interpret_module(module, arguments)
     draws = draws_of(module, outcomes, Precision())
     lowered = apply(module, *LOWERED)
     with jax.enable_x64(True):
@@ -77,7 +71,7 @@ def test_the_variance_of_a_coin(phi: float, variance: float) -> None:
     """
     module = apply(objective_module({"phi": "real"}, QUADRATIC), "relbo-disarm")
     p = 1.0 / (1.0 + math.exp(-phi))
-    result = meaning(module, {"phi": phi})
+    result = interpret_module(module, {"phi": phi})
     assert result.gradient()["phi"] == pytest.approx(0.02 * p * (1.0 - p), abs=1e-15)
     estimate, differs = 0.01 * max(p, 1.0 - p), 2.0 * min(p, 1.0 - p)
     exact = differs * (1.0 - differs) * estimate**2
@@ -92,7 +86,7 @@ def test_probabilities_give_the_estimator_of_logits() -> None:
     by_logits = apply(objective_module({"phi": "real"}, QUADRATIC), "relbo-disarm")
     probs = QUADRATIC.replace("bernoulli_logits", "bernoulli")
     by_probs = apply(objective_module({"phi": "unit_interval"}, probs), "relbo-disarm")
-    one, other = meaning(by_logits, {"phi": phi}), meaning(by_probs, {"phi": p})
+    one, other = interpret_module(by_logits, {"phi": phi}), interpret_module(by_probs, {"phi": p})
     scale = p * (1.0 - p)
     assert other.gradient()["phi"] * scale == pytest.approx(one.gradient()["phi"], abs=1e-15)
     variances = other.gradient_variance()["phi"] * scale**2, one.gradient_variance()["phi"]
@@ -138,11 +132,13 @@ def test_a_vector_of_coins_flips_together(ending: str) -> None:
     module = objective_module({"phi": "real"}, VECTOR + ending)
     treated = apply(module, "relbo-disarm")
     assert hows(treated) == {"b": "disarm"}
-    assert_same_gradient(meaning(treated, {"phi": 0.4}), meaning(module, {"phi": 0.4}))
+    assert_same_gradient(
+        interpret_module(treated, {"phi": 0.4}), interpret_module(module, {"phi": 0.4})
+    )
     assert_emitted_is_exact(treated, {"phi": 0.4})
     scored = apply(module, "relbo-score-function", "relbo-rao-blackwellize")
-    mine = meaning(treated, {"phi": 0.4}).gradient_variance()["phi"]
-    assert mine < meaning(scored, {"phi": 0.4}).gradient_variance()["phi"]
+    mine = interpret_module(treated, {"phi": 0.4}).gradient_variance()["phi"]
+    assert mine < interpret_module(scored, {"phi": 0.4}).gradient_variance()["phi"]
 
 
 def test_an_element_is_weighed_by_its_own_coin() -> None:
@@ -152,7 +148,7 @@ def test_an_element_is_weighed_by_its_own_coin() -> None:
     differs = 2.0 * (1.0 - s)
     slopes = [0.5 * (math.exp(k) - 1.0) * s for k in (0.3, -1.0, 2.0)]
     exact = sum(differs * (1.0 - differs) * slope**2 for slope in slopes)
-    result = meaning(apply(module, "relbo-disarm"), {"phi": 0.4})
+    result = interpret_module(apply(module, "relbo-disarm"), {"phi": 0.4})
     assert result.gradient_variance()["phi"] == pytest.approx(exact, rel=1e-10)
 
 
@@ -191,7 +187,7 @@ def test_disarm_under_a_score_is_exact(steps: tuple[str, ...]) -> None:
     module = objective_module(CHAIN_PARAMETERS, CHAIN)
     treated = apply(module, *steps)
     assert hows(treated) == {"a": "score", "b": "disarm"}
-    assert_same_gradient(meaning(treated, AT), meaning(module, AT))
+    assert_same_gradient(interpret_module(treated, AT), interpret_module(module, AT))
 
 
 PAIRS = f"""
@@ -215,9 +211,9 @@ def test_a_twin_reads_what_its_draw_reads_element_by_element() -> None:
     (score,) = (op for op in first.walk() if isinstance(op, estim.ScoreOp))
     assert score.axis_maps == [(0,)]
     last = apply(module, "relbo-score-function{sites=a}", "relbo-rao-blackwellize", "relbo-disarm")
-    results = [meaning(m, {"r": 0.4}) for m in (first, last)]
+    results = [interpret_module(m, {"r": 0.4}) for m in (first, last)]
     for result in results:
-        assert_same_gradient(result, meaning(module, {"r": 0.4}))
+        assert_same_gradient(result, interpret_module(module, {"r": 0.4}))
     variances = [result.gradient_variance()["r"] for result in results]
     assert variances[0] <= variances[1] * (1.0 + 1e-9)
 
@@ -240,9 +236,9 @@ def test_two_coins_in_one_addend_flip_together() -> None:
     module = objective_module(CHAIN_PARAMETERS, body)
     treated = apply(module, "relbo-disarm")
     assert hows(treated) == {"a": "disarm", "b": "disarm"}
-    assert_same_gradient(meaning(treated, AT), meaning(module, AT))
+    assert_same_gradient(interpret_module(treated, AT), interpret_module(module, AT))
     one_by_one = apply(module, "relbo-disarm{sites=a}", "relbo-disarm{sites=b}")
-    assert_same_gradient(meaning(one_by_one, AT), meaning(module, AT))
+    assert_same_gradient(interpret_module(one_by_one, AT), interpret_module(module, AT))
     assert_emitted_is_exact(treated, AT)
 
 

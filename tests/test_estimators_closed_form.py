@@ -20,8 +20,7 @@ import numpyro.distributions as nd
 import optax
 import pytest
 from helpers.texts import COIN, FINISH, LAW, apply, hows, objective_module
-from oracle import interpret_objective
-from oracle.objectives import find_function
+from oracle import interpret_module
 from scipy import integrate, special, stats
 from xdsl.dialects.builtin import ModuleOp
 
@@ -65,7 +64,7 @@ def test_variance_in_closed_form(treatment: str, expanded: bool) -> None:
     module = _quadratic(treatment)
     if expanded:
         module = apply(module, "relbo-expand-densities", "relbo-canonicalize", "cse")
-    outcomes = interpret_objective(find_function(module, "elbo"), {"mu": MU, "s": S})
+    outcomes = interpret_module(module, {"mu": MU, "s": S})
     assert outcomes.gradient()["mu"] == pytest.approx(2.0 * D, abs=1e-12)
     assert outcomes.gradient_variance()["mu"] == pytest.approx(_variance(treatment), abs=1e-9)
 

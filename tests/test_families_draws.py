@@ -171,6 +171,21 @@ def test_draws_of_counts(name: str, draws: dict[str, Array]) -> None:
     chi_square(np.bincount(x, minlength=len(values)), np.asarray(mass))
 
 
+@pytest.mark.parametrize("count", [6, 96])
+def test_categories_have_their_shares_of_the_unit_interval(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fine grid of uniform numbers, its ends too: shares are exact, and 0 is never drawn."""
+    shares = np.zeros(count)
+    shares[[1, 3, count - 2]] = 0.25, 0.5, 0.25
+    ends = [0.0, 1.0 - np.finfo(np.float32).epsneg]
+    grid = np.concatenate([(np.arange(16) + 0.5) / 16, ends]).astype(np.float32)
+    monkeypatch.setattr(jax.random, "uniform", lambda key, shape, dtype: jnp.asarray(grid, dtype))
+    x = draws_of({"category": lambda: nd.CategoricalProbs(shares)}, len(grid))["category"]
+    assert np.array_equal(np.bincount(x[:-2], minlength=count), 16 * shares)
+    assert list(x[-2:]) == [1, count - 2]
+
+
 @pytest.mark.parametrize("name", ["MultinomialProbs", "MultinomialLogits", "DirichletMultinomial"])
 def test_draws_of_vectors_of_counts(name: str, draws: dict[str, Array]) -> None:
     """All outcomes jointly."""

@@ -14,9 +14,8 @@ import pytest
 from helpers.texts import COIN, LAW, apply, hows, objective_module
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import Arguments, Outcomes, Precision, interpret_objective
+from oracle import Arguments, Precision, interpret_module
 from oracle.choices import Choices
-from oracle.objectives import find_function
 from strategies import Program, programs
 from xdsl.dialects.builtin import ModuleOp
 
@@ -32,11 +31,6 @@ TWICE = 'gradient="doubly-reparameterized"'
 PLAIN = Precision()
 
 
-def meaning(module: ModuleOp, at: Arguments, precision: Precision = PLAIN) -> Outcomes:
-    """What the module's objective means."""
-    return interpret_objective(find_function(module, "elbo"), at, precision)
-
-
 def log_sum(weights: Any) -> float:
     """log Σ exp."""
     return float(np.logaddexp.reduce(weights))
@@ -49,7 +43,7 @@ def exact_bound(
     E[log (1/K)·Σ wₖ] and its derivative, of a program of level 2: over every K-tuple of its joint
     outcomes, the product of their probabilities and the log mean of their weights.
     """
-    outcomes = meaning(module, at, precision)
+    outcomes = interpret_module(module, at, precision)
     count = len(outcomes.sampled_index)
     mass = np.broadcast_to(outcomes.summed.value, (count,))
     weight = np.broadcast_to(outcomes.total.value, (count,))
@@ -81,7 +75,7 @@ def assert_exact(
 ) -> None:
     """The treated program's value and gradient are the bound's."""
     value, slopes = exact_bound(plain, at, samples, precision)
-    result = meaning(treated, at, precision)
+    result = interpret_module(treated, at, precision)
     assert result.value() == pytest.approx(value, rel=1e-9, abs=1e-9)
     for name, slope in slopes.items():
         np.testing.assert_allclose(result.gradient()[name], slope, rtol=1e-9, atol=1e-9)
@@ -123,10 +117,10 @@ def test_scored_samples_are_exact(samples: int, baseline: str) -> None:
 
 
 def test_one_sample_is_the_elbo() -> None:
-    elbo = meaning(coins(), COIN_AT)
+    elbo = interpret_module(coins(), COIN_AT)
     treated = apply(coins(), "relbo-importance-weighted{samples=1}")
     scored = apply(coins(), "relbo-score-function")
-    result, plain = meaning(treated, COIN_AT), meaning(scored, COIN_AT)
+    result, plain = interpret_module(treated, COIN_AT), interpret_module(scored, COIN_AT)
     assert result.value() == pytest.approx(elbo.value(), abs=1e-12)
     for name, slope in elbo.gradient().items():
         assert result.gradient()[name] == pytest.approx(slope, abs=1e-12)
@@ -164,7 +158,7 @@ def test_the_variance_of_two_samples_of_a_coin(baseline: str) -> None:
         rows.append((mass, estimate))
     mean = sum(m * e for m, e in rows)
     variance = sum(m * (e - mean) ** 2 for m, e in rows)
-    result = meaning(treated, {"phi": 0.3})
+    result = interpret_module(treated, {"phi": 0.3})
     assert result.gradient()["phi"] == pytest.approx(mean, abs=1e-12)
     assert result.gradient_variance()["phi"] == pytest.approx(variance, rel=1e-10)
 
@@ -235,15 +229,17 @@ def test_double_reparameterization_keeps_the_gradient() -> None:
     plain = apply(normals(), "relbo-importance-weighted{samples=2}")
     twice = apply(normals(), f"relbo-importance-weighted{{samples=2 {TWICE}}}")
     one, other = (
-        meaning(module, NORMAL_AT, Precision(normal_nodes=18)) for module in (plain, twice)
+        interpret_module(module, NORMAL_AT, Precision(normal_nodes=18)) for module in (plain, twice)
     )
     assert other.value() == pytest.approx(one.value(), abs=1e-12)
     for name, slope in one.gradient().items():
         assert other.gradient()[name] == pytest.approx(slope, rel=1e-8, abs=1e-9), name
     alone = apply(normals(), f"relbo-importance-weighted{{samples=1 {TWICE}}}")
-    elbo = meaning(normals(), NORMAL_AT)
+    elbo = interpret_module(normals(), NORMAL_AT)
     for name, slope in elbo.gradient().items():
-        assert meaning(alone, NORMAL_AT).gradient()[name] == pytest.approx(slope, abs=1e-10), name
+        assert interpret_module(alone, NORMAL_AT).gradient()[name] == pytest.approx(
+            slope, abs=1e-10
+        ), name
 
 
 POSTERIOR = f"""
@@ -269,8 +265,8 @@ def test_at_the_posterior_double_reparameterization_has_no_variance() -> None:
     """
     at = {"m": 0.2, "s": math.sqrt(0.5)}
     module = objective_module({"m": "real", "s": "positive"}, POSTERIOR)
-    plain = meaning(apply(module, "relbo-importance-weighted{samples=2}"), at)
-    twice = meaning(apply(module, f"relbo-importance-weighted{{samples=2 {TWICE}}}"), at)
+    plain = interpret_module(apply(module, "relbo-importance-weighted{samples=2}"), at)
+    twice = interpret_module(apply(module, f"relbo-importance-weighted{{samples=2 {TWICE}}}"), at)
     evidence = -0.5 * math.log(4.0 * math.pi) - 0.04
     assert twice.value() == pytest.approx(evidence, abs=1e-12)
     assert plain.gradient_variance()["m"] == pytest.approx(1.0, abs=1e-9)

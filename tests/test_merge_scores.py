@@ -10,8 +10,7 @@ import numpy as np
 import numpyro.distributions as nd
 import pytest
 from helpers.texts import COIN, apply, objective_module
-from oracle import Outcomes, interpret_objective
-from oracle.objectives import find_function
+from oracle import Outcomes, interpret_module
 from xdsl.dialects.builtin import ModuleOp
 
 import relbo_ir
@@ -55,11 +54,6 @@ def estimator(*steps: str) -> tuple[ModuleOp, dict[Any, Any]]:
     return module, values | {"pixels": PIXELS, "see": see, "up": up}
 
 
-def meaning(module: ModuleOp, values: dict[Any, Any], copies: int = 1) -> Outcomes:
-    """Of its objective, by the exact oracle."""
-    return interpret_objective(find_function(module, "elbo"), values, copies=copies)
-
-
 def assert_same(one: Outcomes, other: Outcomes) -> None:
     """Gradient and variance, to 1e-9."""
     variances = one.gradient_variance(), other.gradient_variance()
@@ -77,7 +71,7 @@ def test_merging_changes_neither_gradient_nor_variance(kind: str | None, pruning
     plain, values = estimator(*steps)
     merged, _ = estimator(*steps, *MERGE)
     assert not any(isinstance(op, estim.ScoreOp) for op in merged.walk())
-    assert_same(meaning(plain, values), meaning(merged, values))
+    assert_same(interpret_module(plain, values), interpret_module(merged, values))
 
 
 def test_leave_one_out_of_two_particles_is_the_same() -> None:
@@ -96,7 +90,7 @@ def test_leave_one_out_of_two_particles_is_the_same() -> None:
     steps = ("relbo-score-function", "relbo-rao-blackwellize", LEAVE_ONE_OUT)
     plain = apply(module, *steps)
     merged = apply(module, *steps, *MERGE)
-    pair = [meaning(m, {"m": 0.4}, copies=2) for m in (plain, merged)]
+    pair = [interpret_module(m, {"m": 0.4}, copies=2) for m in (plain, merged)]
     assert_same(*pair)
     count = sum(isinstance(op, estim.LeaveOneOutOp) for op in merged.walk())
     assert count == 2  # element by element, and of the sum
@@ -135,6 +129,6 @@ def test_a_score_choice_below_a_pathwise_one_is_compiled() -> None:
         run(module, resolve("objective"))
     steps = PIPELINES["default"][4:10]
     values = {"loc": 0.3, "y": 0.7}
-    exact = meaning(module, values).gradient()
-    found = meaning(apply(module, *steps, *MERGE), values).gradient()
+    exact = interpret_module(module, values).gradient()
+    found = interpret_module(apply(module, *steps, *MERGE), values).gradient()
     np.testing.assert_allclose(found["loc"], exact["loc"], rtol=1e-9)

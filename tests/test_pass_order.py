@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpyro.distributions as nd
 import pytest
 from helpers.texts import COIN, LAW, apply, hows, objective_module, plans
-from oracle import interpret_objective
-from oracle.objectives import find_function
+from oracle import interpret_module
 from xdsl.dialects.builtin import ModuleOp
 
 import relbo_ir
@@ -232,8 +231,8 @@ def test_an_objective_that_is_not_formed_is_refused(name: str) -> None:
 )
 def test_legal_orders_mix_estimators(steps: tuple[str, ...]) -> None:
     """Whatever treats which choice first, the gradient is that of the objective."""
-    truth = interpret_objective(find_function(module(), "elbo"), AT)
-    result = interpret_objective(find_function(apply(module(), *steps), "elbo"), AT)
+    truth = interpret_module(module(), AT)
+    result = interpret_module(apply(module(), *steps), AT)
     assert "exact" not in hows(apply(module(), *steps)).values()
     for name, slope in truth.gradient().items():
         assert result.gradient()[name] == pytest.approx(slope, rel=1e-9)
@@ -314,8 +313,8 @@ def test_choices_are_selected_by_plate() -> None:
         run(traced, resolve(("objective",)))
     mixed = apply(traced, DisarmPass(plates=("row*",)), "relbo-score-function{plates=columns}")
     assert hows(mixed) == {"a": "disarm", "b": "score"}
-    truth = interpret_objective(find_function(traced, "elbo"), {"phi": 0.2})
-    result = interpret_objective(find_function(mixed, "elbo"), {"phi": 0.2})
+    truth = interpret_module(traced, {"phi": 0.2})
+    result = interpret_module(mixed, {"phi": 0.2})
     assert result.gradient()["phi"] == pytest.approx(truth.gradient()["phi"], rel=1e-9)
     with pytest.raises(PassError, match=r"plates='x' matches no choice \(there are: columns, rows"):
         apply(traced, DisarmPass(plates=("x",)))

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as nd
 import pytest
-from oracle import interpret_objective
-from oracle.objectives import find_function
+from oracle import interpret_module
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.traits import SymbolTable
 
@@ -118,7 +117,7 @@ OTHERS: dict[str, Cost] = {
 def meaning(module: ModuleOp) -> dict[str, Any]:
     """The exact value and gradient."""
     arguments = {"a": np.linspace(-1.0, 1.5, N), "p": 0.3}
-    outcomes = interpret_objective(find_function(module, "elbo"), arguments)
+    outcomes = interpret_module(module, arguments)
     return {"value": outcomes.value(), **outcomes.gradient()}
 
 

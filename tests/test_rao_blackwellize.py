@@ -13,8 +13,7 @@ import numpy as np
 import numpyro.distributions as nd
 import pytest
 from helpers.texts import COIN, apply, objective_module
-from oracle import Outcomes, interpret_objective
-from oracle.objectives import find_function
+from oracle import Outcomes, interpret_module
 from xdsl.dialects.builtin import ModuleOp
 
 import relbo_ir
@@ -47,7 +46,7 @@ def outcomes(
         run(module, resolve(steps))
     closures = {(t.function, k): c for t in traced for k, c in enumerate(t.constants)}
     values = {**closures, **arguments}
-    return interpret_objective(find_function(module, "elbo"), values, copies=copies)
+    return interpret_module(module, values, copies=copies)
 
 
 def total_variance(result: Outcomes) -> float:
@@ -300,8 +299,7 @@ def test_pruning_needs_a_baseline() -> None:
     )
 
     def variance(*steps: str, copies: int = 1) -> float:
-        function = find_function(apply(module, *steps), "elbo")
-        result = interpret_objective(function, arguments, copies=copies)
+        result = interpret_module(apply(module, *steps), arguments, copies=copies)
         for slope in result.gradient().values():
             assert slope == pytest.approx(scores, abs=1e-12)
         return float(result.gradient_variance()["phi0"])
@@ -336,7 +334,7 @@ def test_leave_one_out_of_a_coin(phi: float, single: float, pair: float) -> None
     centred = apply(scored, LEAVE_ONE_OUT)
     p = 1.0 / (1.0 + math.exp(-phi))
     for module, copies, variance in ((scored, 1, single), (centred, 2, pair)):
-        result = interpret_objective(find_function(module, "elbo"), {"phi": phi}, copies=copies)
+        result = interpret_module(module, {"phi": phi}, copies=copies)
         assert result.gradient()["phi"] == pytest.approx(0.02 * p * (1.0 - p), abs=1e-14)
         assert result.gradient_variance()["phi"] == pytest.approx(variance, rel=5e-4)
 
@@ -514,7 +512,7 @@ def test_the_score_of_a_score_is_pruned_too() -> None:
     """What was written while pruning once counted as independent of every choice."""
     steps = ("relbo-score-function{sites=a}", "relbo-score-function{sites=b}")
     pruned = apply(_two_coins(), *steps, "relbo-rao-blackwellize", "relbo-canonicalize", "cse")
-    result = interpret_objective(find_function(pruned, "elbo"), {"p": 0.3})
+    result = interpret_module(pruned, {"p": 0.3})
     assert result.gradient()["p"] == pytest.approx(2.0 * 0.3 + 2.0, abs=1e-12)
     counts = sorted(len(op.upstream) for op in pruned.walk() if isinstance(op, estim.ScoreOp))
     assert counts == [1, 2]
@@ -532,9 +530,9 @@ def test_a_baseline_that_sees_its_draw_is_refused() -> None:
 def test_a_baseline_of_an_independent_value_keeps_the_mean() -> None:
     steps = ("relbo-score-function", "relbo-rao-blackwellize")
     based = apply(_two_coins(), *steps, 'relbo-baseline{kind="function" value="of_a" sites=b}')
-    result = interpret_objective(find_function(based, "elbo"), {"p": 0.3})
+    result = interpret_module(based, {"p": 0.3})
     assert result.gradient()["p"] == pytest.approx(2.0 * 0.3 + 2.0, abs=1e-12)
-    plain = interpret_objective(find_function(apply(_two_coins(), *steps), "elbo"), {"p": 0.3})
+    plain = interpret_module(apply(_two_coins(), *steps), {"p": 0.3})
     assert result.gradient_variance()["p"] != pytest.approx(plain.gradient_variance()["p"])
 
 

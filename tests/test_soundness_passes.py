@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from helpers.emitted import load_main
 from helpers.texts import COIN, FINISH, LAW, apply, choice, hows, objective_module, plans
-from oracle import Outcomes, interpret_objective
+from oracle import Outcomes, interpret_module
 from oracle.dual import Array
-from oracle.objectives import find_function
 from scipy import integrate, stats
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
@@ -58,7 +57,7 @@ def _coins(ending: str = ENTROPIES) -> ModuleOp:
 
 
 def _meaning(module: ModuleOp, arguments: dict[str, float] | None = None) -> Outcomes:
-    return interpret_objective(find_function(module, "elbo"), arguments or COIN_ARGUMENTS)
+    return interpret_module(module, arguments or COIN_ARGUMENTS)
 
 
 def _set_how(module: ModuleOp, site: str, how: How) -> None:

@@ -32,6 +32,7 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.name import NameAttr
+from relbo_ir.dialects.prob.bindings import parse_bindings, print_bindings
 from relbo_ir.dialects.prob.choices import SampleOp
 from relbo_ir.dialects.prob.functions import refuse_twice
 from relbo_ir.dialects.tensors import REALS, element_of, shape_of_type
@@ -228,37 +229,26 @@ class DifferentiationOp(IRDLOperation, ABC):
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
-        arguments: list[Parser.UnresolvedArgument] = []
-        operands: list[UnresolvedOperand] = []
-
-        def binding() -> None:
-            arguments.append(parser.parse_argument(expect_type=False))
-            parser.parse_punctuation("=")
-            operands.append(parser.parse_unresolved_operand())
-
         position = parser.pos
-        parser.parse_comma_separated_list(parser.Delimiter.PAREN, binding)
+        bound = parse_bindings(parser)
         parser.parse_punctuation(":")
-        function_type = parser.parse_function_type()
-        values = parser.resolve_operands(operands, function_type.inputs.data, position)
-        resolved = [a.resolve(t) for a, t in zip(arguments, function_type.inputs.data, strict=True)]
+        types = parser.parse_function_type()
+        inputs = types.inputs.data
+        values = parser.resolve_operands([operand for _, operand in bound], inputs, position)
+        resolved = [a.resolve(t) for (a, _), t in zip(bound, inputs, strict=True)]
         region = parser.parse_region(resolved)
         attributes = parser.parse_optional_attr_dict()
         return cls.create(
             operands=values,
-            result_types=function_type.outputs.data,
+            result_types=types.outputs.data,
             regions=[region],
             attributes=attributes,
         )
 
     def print(self, printer: Printer) -> None:
-        printer.print_string(" (")
-        for i, (arg, operand) in enumerate(zip(self.body.block.args, self.operands, strict=True)):
-            printer.print_string(", " if i else "")
-            printer.print_block_argument(arg, print_type=False)
-            printer.print_string(" = ")
-            printer.print_operand(operand)
-        printer.print_string(") : ")
+        printer.print_string(" ")
+        print_bindings(printer, zip(self.body.block.args, self.operands, strict=True))
+        printer.print_string(" : ")
         printer.print_attribute(
             FunctionType.from_lists([v.type for v in self.operands], [r.type for r in self.results])
         )

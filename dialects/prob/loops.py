@@ -20,11 +20,12 @@ from xdsl.irdl import (
     var_operand_def,
     var_result_def,
 )
-from xdsl.parser import Parser, UnresolvedOperand
+from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.name import NameAttr
+from relbo_ir.dialects.prob.bindings import parse_bindings, print_bindings
 from relbo_ir.dialects.prob.choices import SampleOp
 from relbo_ir.dialects.prob.expectations import YieldValueOp
 from relbo_ir.dialects.prob.types import LawType
@@ -165,19 +166,10 @@ class ScanOp(IRDLOperation):
 
     @classmethod
     def parse(cls, parser: Parser) -> ScanOp:
-        arguments: list[Parser.UnresolvedArgument] = []
-        operands: list[UnresolvedOperand] = []
-
-        def binding() -> None:
-            arguments.append(parser.parse_argument(expect_type=False))
-            parser.parse_punctuation("=")
-            operands.append(parser.parse_unresolved_operand())
-
         position = parser.pos
-        parser.parse_comma_separated_list(parser.Delimiter.PAREN, binding)
-        carried = len(operands)
+        carried = parse_bindings(parser)
         parser.parse_keyword("rows")
-        parser.parse_comma_separated_list(parser.Delimiter.PAREN, binding)
+        bound = [*carried, *parse_bindings(parser)]
         attributes = parser.parse_optional_attr_dict()
         length, reverse = attributes.pop("length", None), attributes.pop("reverse", None)
         if not isinstance(length, IntegerAttr) or not isinstance(reverse, IntegerAttr):
@@ -185,12 +177,13 @@ class ScanOp(IRDLOperation):
         parser.parse_punctuation(":")
         types = parser.parse_function_type()
         inputs = types.inputs.data
-        values = parser.resolve_operands(operands, inputs, position)
-        rows = [t if k < carried else row_type(t) for k, t in enumerate(inputs)]
-        resolved = [a.resolve(t) for a, t in zip(arguments, rows, strict=True)]
+        count = len(carried)
+        values = parser.resolve_operands([operand for _, operand in bound], inputs, position)
+        types_inside = [*inputs[:count], *(row_type(t) for t in inputs[count:])]
+        resolved = [a.resolve(t) for (a, _), t in zip(bound, types_inside, strict=True)]
         properties: dict[str, Attribute] = {"length": length, "reverse": reverse}
         op = cls.build(
-            operands=[values[:carried], values[carried:]],
+            operands=[values[:count], values[count:]],
             result_types=[types.outputs.data],
             regions=[parser.parse_region(resolved)],
             properties=properties,
@@ -201,14 +194,10 @@ class ScanOp(IRDLOperation):
     def print(self, printer: Printer) -> None:
         bound = list(zip(self.body.block.args, self.operands, strict=True))
         count = len(self.carried)
-        for keyword, part in ((" (", bound[:count]), (") rows (", bound[count:])):
-            printer.print_string(keyword)
-            for i, (argument, operand) in enumerate(part):
-                printer.print_string(", " if i else "")
-                printer.print_block_argument(argument, print_type=False)
-                printer.print_string(" = ")
-                printer.print_operand(operand)
-        printer.print_string(")")
+        printer.print_string(" ")
+        print_bindings(printer, bound[:count])
+        printer.print_string(" rows ")
+        print_bindings(printer, bound[count:])
         printer.print_op_attributes(
             {"length": self.length, "reverse": self.reverse, **self.attributes}
         )

@@ -8,8 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from oracle import Outcomes, Precision, interpret_elbo, interpret_objective
-from oracle.objectives import find_function
+from oracle import Outcomes, Precision, interpret_elbo, interpret_module
 
 from relbo_ir.lowering.trace import split_call, trace_elbo
 from relbo_ir.pipelines import resolve, run
@@ -40,7 +39,7 @@ def outcomes(
         return interpret_elbo(module, values, precision)
     with jax.enable_x64(True):
         run(module, resolve(steps))
-    return interpret_objective(find_function(module, "elbo"), values, precision)
+    return interpret_module(module, values, precision)
 
 
 def assert_same(ours: Outcomes, wanted: Outcomes) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
 from oracle import Precision
+from oracle.choices import outcomes_of
 from oracle.laws import family_of
 from strategies import Program, programs, text_of
 from xdsl.ir import SSAValue
@@ -15,6 +17,7 @@ from xdsl.transforms.dead_code_elimination import DeadCodeElimination
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.dist import BernoulliLogitsOp, BernoulliOp, Draw
+from relbo_ir.dialects.lax import shape_of
 from relbo_ir.lowering.expand_densities import ExpandDensitiesPass
 from relbo_ir.lowering.unconstrain_params import UnconstrainParamsPass
 from relbo_ir.passes.analyses.reach import reached_from
@@ -53,7 +56,8 @@ class Case:
 class _Sites:
     """
     The choices of the guide: all of them, those whose draws are differentiable, and the Bernoulli
-    ones whose draws no other law of the guide reads.
+    ones whose draws no other law of the guide reads: none if all their pairs of draws would be more
+    outcomes than the oracle takes.
     """
 
     names: list[str]
@@ -72,13 +76,18 @@ def _sites(program: Program) -> _Sites:
     moving = {
         op.site.data for op in choices if family_of(op.law).FAMILY.draw is Draw.LOCATION_SCALE
     }
-    flippable = {
-        op.site.data
+    flippable = [
+        op
         for op in choices
         if isinstance(family_of(op.law), BernoulliOp | BernoulliLogitsOp)
         and not any(other.law in reached_from(_draws(op)) for other in choices)
-    }
-    return _Sites(names, moving, flippable)
+    ]
+    # A pair of draws of an element has twice the outcomes of one.
+    outcomes = math.prod(outcomes_of(op, Precision()) for op in choices)
+    outcomes <<= sum(math.prod(shape_of(op.value)) for op in flippable)
+    if outcomes > Precision().outcome_limit:
+        flippable = []
+    return _Sites(names, moving, {op.site.data for op in flippable})
 
 
 def _draws(choice: prob.SampleOp) -> list[SSAValue]:
@@ -194,7 +203,8 @@ def _planned(draw: st.DrawFn, sites: _Sites, planned: list[str]) -> list[ModuleP
     rest = [name for name in planned if name in sites.differentiable and name not in score]
     moving = tuple(name for name in rest if draw(st.integers(0, 2)) == 2)
     carried_out: list[ModulePass] = [ScoreFunctionPass(), PathwisePass()]
-    plan = AssignEstimatorsPass(score=score, pathwise=moving, disarm=draw(st.booleans()))
+    disarm = bool(sites.flippable) and draw(st.booleans())
+    plan = AssignEstimatorsPass(score=score, pathwise=moving, disarm=disarm)
     if plan.disarm:
         carried_out.append(DisarmPass())
     return [plan, *draw(st.permutations(carried_out))]

@@ -60,6 +60,11 @@ def outcomes_per_element(site: SampleOp, precision: Precision) -> int:
             return precision.line_nodes
 
 
+def outcomes_of(site: SampleOp, precision: Precision) -> int:
+    """The number of outcomes of a choice."""
+    return outcomes_per_element(site, precision) ** math.prod(shape_of(site.value))
+
+
 class Choices:
     """
     The joint outcomes of some sites. `summed` is the weight of the choices whose expectation is
@@ -75,9 +80,8 @@ class Choices:
         self._layout: dict[str, tuple[int, int]] = {}
         for site in sites:
             per_element = outcomes_per_element(site, precision)
-            size = per_element ** math.prod(shape_of(site.value))
             self._layout[site.site.data] = (per_element, self.count)
-            self.count *= size
+            self.count *= outcomes_of(site, precision)
         self.single = self.count
         self.count **= copies
         if self.count > precision.outcome_limit:

@@ -30,6 +30,7 @@ from .machine import (
     module_of,
     plain_argument,
 )
+from .objectives import find_function
 from .outcomes import Outcomes
 
 
@@ -83,6 +84,16 @@ def interpret_objective(
             return found[0]
         machine.run([op], {})
     raise ValueError(f"@{func.sym_name.data} has no prob.gradient and no prob.expectation")
+
+
+def interpret_module(
+    module: ModuleOp,
+    arguments: Arguments,
+    precision: Precision | None = None,
+    copies: int = 1,
+) -> Outcomes:
+    """`interpret_objective` of the module's function @elbo."""
+    return interpret_objective(find_function(module, "elbo"), arguments, precision, copies)
 
 
 def _operand_name(func: prob.FuncOp, index: int, operand: SSAValue) -> str:

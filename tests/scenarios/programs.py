@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from helpers.externalized import externalized
-from oracle import Outcomes, Precision, interpret_objective
+from oracle import Outcomes, Precision, interpret_module
 from oracle.objectives import find_function
 from xdsl.dialects.builtin import ModuleOp
 
@@ -89,8 +89,7 @@ class Scenario:
     ) -> Outcomes:
         """The program after some passes, by the exact oracle."""
         values = {**self._origin.data, **self._origin.constants, **self.coordinates}
-        function = find_function(self.module(steps), "elbo")
-        return interpret_objective(function, values, precision, copies)
+        return interpret_module(self.module(steps), values, precision, copies)
 
     def estimator(self, steps: Steps = PLANNED) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """

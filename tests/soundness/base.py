@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from helpers.emitted import draws_of, estimates, load_main
 from helpers.texts import objective_module
-from oracle import Precision, interpret_elbo, interpret_objective
+from oracle import Precision, interpret_elbo, interpret_module, interpret_objective
 from oracle.objectives import COIN, find_function
 from xdsl.dialects.builtin import ModuleOp
 
@@ -133,7 +133,7 @@ def formed(
     if expanded:
         steps, exact = (*STEPS, *WITHOUT_LAWS), module.clone()
         run(exact, resolve(WITHOUT_LAWS))
-    gradient = interpret_objective(find_function(exact, "elbo"), arguments).gradient()
+    gradient = interpret_module(exact, arguments).gradient()
     return Program(module, arguments, gradient, steps)
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.texts import COIN, LAW, apply, objective_module
-from oracle import Precision, interpret_objective
-from oracle.objectives import find_function
+from oracle import Precision, interpret_module
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, SSAValue
 from xdsl.rewriter import InsertPoint
@@ -113,7 +112,7 @@ MUTANTS = {
 
 
 def _gradient(module: ModuleOp, precision: Precision) -> Mapping[str, Any]:
-    return interpret_objective(find_function(module, "elbo"), AT, precision).gradient()
+    return interpret_module(module, AT, precision).gradient()
 
 
 @pytest.mark.parametrize("name", MUTANTS)

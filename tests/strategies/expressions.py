@@ -143,7 +143,7 @@ def _as_real(scope: Scope, drawn: Drawn) -> SSAValue:
 
 
 def _fitted(scope: Scope, x: SSAValue, shape: Shape) -> SSAValue:
-    """A scalar or vector as the other, or as it is."""
+    """A scalar or vector as the other or a longer one, or as it is."""
     body, have = scope.body, lax.shape_of(x)
     if have == shape:
         return x
@@ -152,15 +152,16 @@ def _fitted(scope: Scope, x: SSAValue, shape: Shape) -> SSAValue:
     scope.shared.mark("mixes_elements")
     match scope.pick(4):
         case 0:
-            return body.sum(x)
+            one = body.sum(x)
         case 1:
             scope.shared.mark("index")
-            return body.at(x, scope.pick(have[0]))
+            one = body.at(x, scope.pick(have[0]))
         case 2:
             scope.shared.mark("data_indexed")
-            return body.lookup(x, scope.data(f"below{have[0]}", (), floating=False))
+            one = body.lookup(x, scope.data(f"below{have[0]}", (), floating=False))
         case _:
-            return body.dot(x, body.numbers([_SMALL[scope.pick(4)] for _ in range(have[0])]))
+            one = body.dot(x, body.numbers([_SMALL[scope.pick(4)] for _ in range(have[0])]))
+    return body.spread(one, shape)
 
 
 def _affine(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
@@ -281,7 +282,7 @@ def _called(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
 def _mixed(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
     """A vector whose elements read other elements of a vector."""
     x, body = real(scope, shape, most, depth), scope.body
-    match scope.pick(8):
+    match scope.pick(10):
         case 0:
             scope.shared.mark("causal")
             return Term(body.shift(x.value), x.degree)
