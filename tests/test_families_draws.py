@@ -178,7 +178,7 @@ def test_categories_have_their_shares_of_the_unit_interval(
     """A fine grid of uniform numbers, its ends too: shares are exact, and 0 is never drawn."""
     shares = np.zeros(count)
     shares[[1, 3, count - 2]] = 0.25, 0.5, 0.25
-    ends = [0.0, 1.0 - np.finfo(np.float32).epsneg]
+    ends = [0.0, float(np.nextafter(np.float32(1.0), np.float32(0.0)))]
     grid = np.concatenate([(np.arange(16) + 0.5) / 16, ends]).astype(np.float32)
     monkeypatch.setattr(jax.random, "uniform", lambda key, shape, dtype: jnp.asarray(grid, dtype))
     x = draws_of({"category": lambda: nd.CategoricalProbs(shares)}, len(grid))["category"]
