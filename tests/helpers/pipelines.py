@@ -56,13 +56,14 @@ class Case:
 class _Sites:
     """
     The choices of the guide: all of them, those whose draws are differentiable, and the Bernoulli
-    ones whose draws no other law of the guide reads: none if all their pairs of draws would be more
+    ones whose draws no other law of the guide reads; and whether all their pairs of draws are no more
     outcomes than the oracle takes.
     """
 
     names: list[str]
     differentiable: set[str]
     flippable: set[str]
+    pairs_fit: bool
 
 
 def _sites(program: Program) -> _Sites:
@@ -85,9 +86,8 @@ def _sites(program: Program) -> _Sites:
     # A pair of draws of an element has twice the outcomes of one.
     outcomes = math.prod(outcomes_of(op, Precision()) for op in choices)
     outcomes <<= sum(math.prod(shape_of(op.value)) for op in flippable)
-    if outcomes > Precision().outcome_limit:
-        flippable = []
-    return _Sites(names, moving, {op.site.data for op in flippable})
+    fit = outcomes <= Precision().outcome_limit
+    return _Sites(names, moving, {op.site.data for op in flippable}, fit)
 
 
 def _draws(choice: prob.SampleOp) -> list[SSAValue]:
@@ -173,7 +173,7 @@ def _decisions(draw: st.DrawFn, sites: _Sites, decided: bool) -> list[ModulePass
         kinds = ["score", "planned", "score"] if decided else ["score", "planned", "left"]
         if name in sites.differentiable:
             kinds += ["pathwise", "pathwise"]
-        if name in sites.flippable:
+        if sites.pairs_fit and name in sites.flippable:
             kinds += ["disarm", "disarm"]
         treatment[name] = draw(st.sampled_from(kinds))
     passes = {"score": ScoreFunctionPass, "pathwise": PathwisePass, "disarm": DisarmPass}
@@ -203,7 +203,7 @@ def _planned(draw: st.DrawFn, sites: _Sites, planned: list[str]) -> list[ModuleP
     rest = [name for name in planned if name in sites.differentiable and name not in score]
     moving = tuple(name for name in rest if draw(st.integers(0, 2)) == 2)
     carried_out: list[ModulePass] = [ScoreFunctionPass(), PathwisePass()]
-    disarm = bool(sites.flippable) and draw(st.booleans())
+    disarm = sites.pairs_fit and draw(st.booleans())
     plan = AssignEstimatorsPass(score=score, pathwise=moving, disarm=disarm)
     if plan.disarm:
         carried_out.append(DisarmPass())
