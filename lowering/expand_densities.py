@@ -28,6 +28,7 @@ from relbo_ir.lowering.supports import (
     only_where,
 )
 from relbo_ir.passes.analyses.support import law_support
+from relbo_ir.passes.analyses.value_ranges import Ranges
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.rewriting import replace_uses
 
@@ -62,19 +63,27 @@ class ExpandDensitiesPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         found = [density for density in op.walk() if isinstance(density, prob.LogDensityOp)]
         functions = Functions(op)
-        values: dict[SSAValue, SSAValue] = {d.result: _expanded(d, functions) for d in found}
+        ranges = Ranges()
+        guards = [not ranges.stays_inside(density) for density in found]
+        values: dict[SSAValue, SSAValue] = {
+            density.result: _expanded(density, guard, functions)
+            for density, guard in zip(found, guards, strict=True)
+        }
         replace_uses(values)
         for density in found:
             Rewriter.erase_op(density)
 
 
-def _expanded(op: prob.LogDensityOp, functions: Functions) -> SSAValue:
-    """log_density(law, x) = the law's declared formula at x, written before the op."""
+def _expanded(op: prob.LogDensityOp, guard: bool, functions: Functions) -> SSAValue:
+    """
+    log_density(law, x) = the law's declared formula at x, written before the op; where `guard`, x
+    may lie outside of the support.
+    """
     w = Writer(InsertPoint.before(op))
     last = op.prev_op
     element = dist.float_element(op.law)
     x = w.convert(w.expression(op.value), element)
-    expander = _Expander(w, op, element, not _stays_inside(op), functions)
+    expander = _Expander(w, op, element, guard, functions)
     result = w.broadcast(expander.density(op.law, x), shape_of(op.result))
     result.value.name_hint = op.result.name_hint
     new = op.prev_op
@@ -82,17 +91,6 @@ def _expanded(op: prob.LogDensityOp, functions: Functions) -> SSAValue:
         new.location = op.location
         new = new.prev_op
     return result.value
-
-
-def _stays_inside(op: prob.LogDensityOp) -> bool:
-    """Whether the value is a draw whose law keeps it in the support of the law that scores it."""
-    draw = op.value.owner
-    if not isinstance(draw, prob.SampleOp):
-        return False
-    if draw.law is op.law:
-        return True
-    mine, theirs = law_support(op.law), law_support(draw.law)
-    return mine is not None and theirs is not None and theirs.within(mine)
 
 
 _FEASIBLE = {
@@ -220,7 +218,7 @@ class _Expander:
             case Transform.SIGMOID:
                 log_y, log_not = w.apply("log", y), w.apply("log1p", -y)
                 x = log_y - log_not
-                log_slope = log_y + log_not
+                log_slope = x + 2.0 * log_not
             case Transform.SOFTPLUS:
                 log_slope = w.apply("log", -w.apply("expm1", -y))
                 x = y + log_slope

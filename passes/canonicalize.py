@@ -26,7 +26,9 @@ class CanonicalizePass(ModulePass):
     Applies equations, merges nested scores, removes what is dead.
 
     Lemma: each pattern's own equation. They hold bit for bit (signed zeros, infinities and NaNs
-    included, so x + 0 stays), but for log(exp x) = x and ((l + s·e) − l)/s = e, which round less than what they replace.
+    included, so x + 0 stays), but for those of logarithms and of a draw scored by its own law,
+    which hold for real numbers and round less than what they replace: σ(x) is 1 in floats where log(1 − σ(x))
+    is −x.
 
     Options: none.
 
@@ -50,7 +52,11 @@ class CanonicalizePass(ModulePass):
                 DoubleNegation(),
                 UnitFactor(),
                 LogOfExp(),
+                LogOfLogistic(),
+                LogisticOfSoftplus(),
+                SoftplusDifference(),
                 StandardizedDraw(),
+                CentredDraw(),
                 NoOp(),
                 NestedScore(),
                 NestedExpand(),
@@ -69,9 +75,9 @@ class DoubleNegation(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if op.name != "lax.neg":
             return
-        inner = op.operands[0].owner
-        if isinstance(inner, Operation) and inner.name == "lax.neg":
-            rewriter.replace(op, [], [inner.operands[0]])
+        inner = _operand(op.operands[0], "lax.neg")
+        if inner is not None:
+            rewriter.replace(op, [], [inner])
 
 
 class UnitFactor(RewritePattern):
@@ -93,9 +99,64 @@ class LogOfExp(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if op.name != "lax.log":
             return
-        inner = op.operands[0].owner
-        if isinstance(inner, Operation) and inner.name == "lax.exp":
-            rewriter.replace(op, [], [inner.operands[0]])
+        inner = _operand(op.operands[0], "lax.exp")
+        if inner is not None:
+            rewriter.replace(op, [], [inner])
+
+
+class LogOfLogistic(RewritePattern):
+    """log σ(x) = −softplus(−x) and log(1 − σ(x)) = −softplus(x); the same times a number."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if op.name in ("lax.log", "lax.xlogy"):
+            given, flips = _operand(op.operands[-1], "lax.logistic"), ["neg"]
+        elif op.name in ("lax.log1p", "lax.xlog1py"):
+            given, flips = _operand(_operand(op.operands[-1], "lax.neg"), "lax.logistic"), []
+        else:
+            return
+        if given is None:
+            return
+        ops: list[Operation] = []
+        for short in (*flips, "softplus", "neg"):
+            ops.append(lax.elementwise(short, ops[-1].results[0] if ops else given))
+        if len(op.operands) == 2:
+            ops.append(lax.elementwise("mul", op.operands[0], ops[-1].results[0]))
+        rewriter.replace(op, ops)
+
+
+class LogisticOfSoftplus(RewritePattern):
+    """1 − exp(−softplus(x)) = σ(x): a softplus is taken back."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if op.name != "lax.neg":
+            return
+        negated = _operand(_operand(op.operands[0], "lax.expm1"), "lax.neg")
+        given = _operand(negated, "lax.softplus")
+        if given is not None:
+            rewriter.replace(op, [lax.elementwise("logistic", given)])
+
+
+class SoftplusDifference(RewritePattern):
+    """softplus(x) − softplus(−x) = x: a logistic or a softplus is taken back."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if op.name not in ("lax.add", "lax.sub"):
+            return
+        one, other = op.operands
+        negated = _operand(one, "lax.neg")
+        if op.name == "lax.sub" and negated is not None:
+            less, more = negated, _operand(other, "lax.neg")
+        elif op.name == "lax.sub":
+            less, more = other, one
+        elif negated is not None:
+            less, more = negated, other
+        else:
+            less, more = _operand(other, "lax.neg"), one
+        x, minus = _operand(more, "lax.softplus"), _operand(less, "lax.softplus")
+        if x is None or minus is None:
+            return
+        if _operand(minus, "lax.neg") is x or _operand(x, "lax.neg") is minus:
+            rewriter.replace(op, [], [x])
 
 
 class StandardizedDraw(RewritePattern):
@@ -114,6 +175,22 @@ class StandardizedDraw(RewritePattern):
             rewriter.replace(op, [], [noise])
 
 
+class CentredDraw(RewritePattern):
+    """(l + e) − l = e: the same at scale 1."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if op.name != "lax.sub":
+            return
+        noise = _other(op.operands[0], "lax.add", op.operands[1])
+        scaled = (
+            noise is not None
+            and isinstance(noise.owner, Operation)
+            and noise.owner.name == "lax.mul"
+        )
+        if noise is not None and not scaled:
+            rewriter.replace(op, [], [noise])
+
+
 def _other(value: SSAValue | None, name: str, operand: SSAValue) -> SSAValue | None:
     """The other operand of a commutative op that has this one."""
     owner = None if value is None else value.owner
@@ -121,6 +198,12 @@ def _other(value: SSAValue | None, name: str, operand: SSAValue) -> SSAValue | N
         return None
     x, y = owner.operands
     return y if x is operand else x if y is operand else None
+
+
+def _operand(value: SSAValue | None, name: str) -> SSAValue | None:
+    """The operand of a unary op of that name; None for any other value."""
+    owner = None if value is None else value.owner
+    return owner.operands[0] if isinstance(owner, Operation) and owner.name == name else None
 
 
 class NoOp(RewritePattern):

@@ -16,6 +16,7 @@ from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.tensors import element_of
+from relbo_ir.passes.analyses.value_ranges import Ranges
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.forming import (
     branches_of,
@@ -134,6 +135,7 @@ class _Former:
     draws: dict[str, _Choice] = field(default_factory=dict[str, "_Choice"])
     plates: dict[str, prob.PlateOp] = field(default_factory=dict[str, prob.PlateOp])
     minibatches: dict[str, SSAValue] = field(default_factory=dict[str, SSAValue])
+    ranges: Ranges = field(default_factory=Ranges)
 
     def form(self) -> prob.FuncOp:
         parameters, others = self._arguments()
@@ -339,7 +341,7 @@ class _Former:
         if name not in self.draws:
             raise missing_guide(op)
         choice = self.draws[name]
-        check_fits(op, choice.op, choice.law, choice.value)
+        check_fits(op, choice.op, choice.law, choice.value, self.ranges)
         check_branches(op, dist.wrapped(mapper.get(op.law, op.law))[1], choice.branches)
         mapper[op.value] = choice.value
         density = self._density(op.law, op.value, mapper, op)

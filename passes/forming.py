@@ -11,7 +11,8 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.location import source_line
 from relbo_ir.passes.analyses.sameness import is_same
 from relbo_ir.passes.analyses.smoothness import SmoothnessOf
-from relbo_ir.passes.analyses.support import Signs, law_support
+from relbo_ir.passes.analyses.support import law_support
+from relbo_ir.passes.analyses.value_ranges import Ranges
 from relbo_ir.passes.analyses.walker import Order
 from relbo_ir.passes.expressions import Expression, Writer
 
@@ -46,11 +47,11 @@ def check_points(block: Block, parameters: Block) -> None:
     smooth: no treatment of these choices would see the jumps that the parameters move.
     """
     points = [op for op in block.ops if isinstance(op, prob.DeterministicOp) and op.point]
-    signs, order = Signs(), Order(block)
+    ranges, order = Ranges(), Order(block)
     for op in points:
         if not _moves_by_both(op.value, parameters):
             continue
-        failures = SmoothnessOf(op, signs, order).failures
+        failures = SmoothnessOf(op, ranges, order).failures
         if failures:
             raise PassError.at(
                 op,
@@ -166,7 +167,9 @@ def choices_of_loop(model: prob.FuncOp, loop: prob.ScanOp) -> list[prob.SampleOp
     return [named[draw.site.data] for draw in loop.inner_draws]
 
 
-def check_fits(op: prob.SampleOp, drawn: prob.SampleOp, law: SSAValue, value: SSAValue) -> None:
+def check_fits(
+    op: prob.SampleOp, drawn: prob.SampleOp, law: SSAValue, value: SSAValue, ranges: Ranges
+) -> None:
     """Refuses a guide's choice that is of another type or goes beyond the support of the model's."""
     model, guide = law_support(op.law), law_support(law)
     if value.type != op.value.type:
@@ -176,10 +179,12 @@ def check_fits(op: prob.SampleOp, drawn: prob.SampleOp, law: SSAValue, value: SS
             + (f" (guide: {line})" if (line := source_line(drawn)) else ""),
             "give both sites one shape and kind (the same plates, to_event, discreteness)",
         )
-    if model is not None and guide is not None and not guide.within(model):
+    beyond = model is not None and guide is not None and not guide.within(model)
+    if beyond or ranges.reach_beyond(law, op.law):
+        mine, theirs = ranges.described(law), ranges.described(op.law)
         raise site_error(
             op,
-            f"the guide's support, {guide.value}, is not inside the model's, {model.value}",
+            f"the guide's support, {mine}, is not inside the model's, {theirs}",
             "choose a guide on the model's support, or transform it (exp, sigmoid)",
         )
     if categories(law) > categories(op.law):

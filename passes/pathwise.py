@@ -12,7 +12,7 @@ from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How, HowAttr
 from relbo_ir.passes.analyses.smoothness import SmoothnessOf
-from relbo_ir.passes.analyses.support import Signs
+from relbo_ir.passes.analyses.value_ranges import Ranges
 from relbo_ir.passes.analyses.walker import Order
 from relbo_ir.passes.treatment import SelectivePass, expectations
 
@@ -66,7 +66,7 @@ class Facts:
     """What is shared by the questions about all choices of one expectation."""
 
     def __init__(self, expectation: prob.ExpectationOp):
-        self.signs = Signs()
+        self.ranges = Ranges()
         self.order = Order(expectation.body.block)
 
 
@@ -75,7 +75,7 @@ def pathwise_obstacle(choice: prob.SampleOp, facts: Facts) -> str | None:
     obstacle = _draw_obstacle(choice.law)
     if obstacle is not None:
         return obstacle
-    failures = SmoothnessOf(choice, facts.signs, facts.order).failures
+    failures = SmoothnessOf(choice, facts.ranges, facts.order).failures
     return f"the draw is {failures[0].reason}" if failures else None
 
 

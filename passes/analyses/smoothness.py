@@ -8,7 +8,6 @@ is conservative: what has no rule is discontinuous.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -23,13 +22,15 @@ from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import element_of, is_float
 from relbo_ir.passes.analyses.laws import choice_of_draw, own_draw, sources
+from relbo_ir.passes.analyses.ranges import Range
 from relbo_ir.passes.analyses.smoothness_table import (
     LIPSCHITZ_OPS,
     NEEDS_POSITIVE,
     SMOOTH_OPS,
     WORDS,
 )
-from relbo_ir.passes.analyses.support import Sign, Signs, law_support, support_moves
+from relbo_ir.passes.analyses.support import law_support, support_moves
+from relbo_ir.passes.analyses.value_ranges import Ranges
 from relbo_ir.passes.analyses.walker import Order, Walker
 
 
@@ -65,9 +66,9 @@ LIPSCHITZ = Fact(Smoothness.LIPSCHITZ)
 class SmoothnessOf(Walker[Fact]):
     """Facts about every value of an expectation as a function of one draw."""
 
-    def __init__(self, draw: prob.SampleOp | prob.DeterministicOp, signs: Signs, order: Order):
+    def __init__(self, draw: prob.SampleOp | prob.DeterministicOp, ranges: Ranges, order: Order):
         super().__init__(order, CONSTANT)
-        self.signs = signs
+        self.ranges = ranges
         self.failures: list[Fact] = []
         self._draw_of = draw
         for value in sources(draw) if isinstance(draw, prob.SampleOp) else [draw.value]:
@@ -94,24 +95,24 @@ class SmoothnessOf(Walker[Fact]):
             case prob.ScanOp():
                 return self._steps(op, facts)
             case CallOp():
-                return self._called(op, op.callee, facts, self._signs(op.operands))
+                return self._called(op, op.callee, facts, self._ranges(op.operands))
             case _:
                 fact = self._rule(op, facts)
                 return [CONSTANT if fact.level is Smoothness.CONSTANT else fact for _ in op.results]
 
-    def _signs(self, values: Iterable[SSAValue]) -> list[Sign]:
-        return [self.signs.of(v) for v in values]
+    def _ranges(self, values: Iterable[SSAValue]) -> list[Range]:
+        return [self.ranges.of(v) for v in values]
 
     def _called(
         self,
         op: Operation,
         name: SymbolRefAttr,
         facts: Sequence[Fact],
-        signs: Sequence[Sign],
+        ranges: Sequence[Range],
         hidden: str = "",
     ) -> list[Fact]:
         """What a function returns, from what it is given."""
-        self.signs.enter(op, name, signs)
+        self.ranges.enter(op, name, ranges)
         returned = self.call(op, name, facts, hidden)
         return [_broken(op, "read") for _ in op.results] if returned is None else returned
 
@@ -122,9 +123,9 @@ class SmoothnessOf(Walker[Fact]):
         """
         first = op.num_consts.value.data
         last = first + op.num_carry.value.data
-        signs, known = self.signs.entering(op), list(facts)
+        ranges, known = self.ranges.entering(op), list(facts)
         while True:
-            returned = self._called(op, op.body, known, signs)
+            returned = self._called(op, op.body, known, ranges)
             steps = zip(known[first:last], returned, strict=False)
             carried = [max(before, after, key=lambda f: f.level) for before, after in steps]
             if [f.level for f in carried] == [f.level for f in known[first:last]]:
@@ -158,8 +159,8 @@ class SmoothnessOf(Walker[Fact]):
         if index.level is not Smoothness.CONSTANT:
             chosen = _broken(index.op or op, index.why or "used to choose a branch")
             return [chosen for _ in op.results]
-        signs = self._signs(op.arguments)
-        taken = [self._called(op, name, given, signs) for name in op.branches]
+        ranges = self._ranges(op.arguments)
+        taken = [self._called(op, name, given, ranges) for name in op.branches]
         return [max(cases, key=lambda f: f.level) for cases in zip(*taken, strict=True)]
 
     def _rule(self, op: Operation, facts: list[Fact]) -> Fact:
@@ -201,7 +202,7 @@ class SmoothnessOf(Walker[Fact]):
                 return CONSTANT  # of other draws than this one
             case lax.IntegerPowOp() if op.exponent.value.data >= 0:
                 return worst
-            case lax.IntegerPowOp() if self.signs.of(op.x) is Sign.POSITIVE:
+            case lax.IntegerPowOp() if self.ranges.of(op.x).positive:
                 return worst
             case lax.ConvertOp() if _is_float(op.result) and _is_float(op.x):
                 return worst
@@ -218,7 +219,12 @@ class SmoothnessOf(Walker[Fact]):
             case lax.SelectNOp() if facts[0].level is Smoothness.CONSTANT:
                 return worst
             case _ if op.name == "lax.log1p":
-                return self._where_positive(op, facts, worst, (0,), at_least=Sign.NONNEGATIVE)
+                above = self.ranges.of(op.operands[0]) + Range.point(1.0)
+                return (
+                    worst
+                    if above.positive
+                    else _broken(op, "read where 1 + x is not proved positive")
+                )
             case lax.CustomJvpOp() | lax.CustomVjpOp():
                 return self._custom(op, facts)
             case _:
@@ -233,23 +239,15 @@ class SmoothnessOf(Walker[Fact]):
         A function with its author's derivative is as smooth as its body; what the body hides by
         stop_gradient, the author's rule differentiates.
         """
-        signs = self._signs(op.operands)
-        returned = self._called(op, op.function, facts, signs, hidden="lax.stop_gradient")
+        ranges = self._ranges(op.operands)
+        returned = self._called(op, op.function, facts, ranges, hidden="lax.stop_gradient")
         worst = max(returned, key=lambda f: f.level)
         return worst if worst.op is None else Fact(worst.level, op, worst.why)
 
-    def _where_positive(
-        self,
-        op: Operation,
-        facts: list[Fact],
-        worst: Fact,
-        places: Iterable[int] | None = None,
-        at_least: Sign = Sign.POSITIVE,
-    ) -> Fact:
-        for k in NEEDS_POSITIVE[op.name] if places is None else places:
-            if facts[k].level is Smoothness.CONSTANT:
-                continue
-            if self.signs.of(op.operands[k]) < at_least:
+    def _where_positive(self, op: Operation, facts: list[Fact], worst: Fact) -> Fact:
+        for k in NEEDS_POSITIVE[op.name]:
+            moves = facts[k].level is not Smoothness.CONSTANT
+            if moves and not self.ranges.of(op.operands[k]).positive:
                 return _broken(op, "read at an argument that is not proved positive")
         return worst
 
@@ -279,20 +277,12 @@ class SmoothnessOf(Walker[Fact]):
         if _opaque_inside(op.law):
             return _broken(op, "scored by a law without declared smoothness")
         support = law_support(op.law)
-        if support is None or support.is_discrete:
+        if support is Support.REAL or self.ranges.stays_inside(op):
+            return worst
+        reach = self.ranges.described(op.law)
+        if reach is None or (support is not None and support.is_discrete):
             return _broken(op, "scored by a law whose density may jump")
-        if support is Support.REAL:
-            return worst
-        if _draw_support_within(op.value, support) or _clipped_within(op.value, support):
-            return worst
-        if (
-            support in (Support.POSITIVE, Support.NONNEGATIVE)
-            and self.signs.of(op.value) is Sign.POSITIVE
-        ):
-            return worst
-        return _broken(
-            op, f"scored by a law on {support.value} where it is not proved to stay inside"
-        )
+        return _broken(op, f"scored by a law on {reach} where it is not proved to stay inside")
 
 
 def _at_places(op: Operation, places: Sequence[Fact], worst: Fact) -> Fact:
@@ -325,60 +315,6 @@ def _has_kinks(law: SSAValue) -> bool:
 
 def _opaque_inside(law: SSAValue) -> bool:
     return isinstance(law.owner, dist.OpaqueOp) or any(_opaque_inside(x) for x in _inner(law))
-
-
-def _draw_support_within(value: SSAValue, support: Support) -> bool:
-    owner = value.owner
-    if not isinstance(owner, prob.SampleOp):
-        return False
-    mine = law_support(owner.law)
-    return mine is not None and mine.within(support)
-
-
-def _clipped_within(value: SSAValue, support: Support) -> bool:
-    """Whether the value is clipped to an interval of constants inside the support."""
-    low, high = _clip_bounds(value)
-    match support:
-        case Support.UNIT_INTERVAL:
-            return low >= 0 and high <= 1
-        case Support.POSITIVE:
-            return low > 0
-        case _:
-            return support is Support.NONNEGATIVE and low >= 0
-
-
-def _clip_bounds(value: SSAValue) -> tuple[float, float]:
-    """The constants between which a value is clipped, through changes of shape."""
-    low, high = -math.inf, math.inf
-    while not isinstance(op := value.owner, Block):
-        match op.name:
-            case "lax.reshape" | "lax.broadcast_in_dim" | "lax.squeeze" | "lax.copy":
-                value = op.operands[0]
-            case "lax.clamp":
-                bounds = _splat(op.operands[0]), _splat(op.operands[2])
-                low = low if bounds[0] is None else max(low, bounds[0])
-                high = high if bounds[1] is None else min(high, bounds[1])
-                break
-            case "lax.max" | "lax.min":
-                numbers = [_splat(v) for v in op.operands]
-                place = next((k for k, number in enumerate(numbers) if number is not None), None)
-                number = None if place is None else numbers[place]
-                if place is None or number is None:
-                    break
-                if op.name == "lax.max":
-                    low = max(low, number)
-                else:
-                    high = min(high, number)
-                value = op.operands[1 - place]
-            case _:
-                break
-    return low, high
-
-
-def _splat(value: SSAValue) -> float | None:
-    owner = value.owner
-    number = owner.value.splat if isinstance(owner, lax.ConstantOp) else None
-    return None if number is None else float(number)
 
 
 def _is_nan_test(op: Operation) -> bool:

@@ -57,3 +57,78 @@ func.func @weights(%c: tensor<f32>, %u: tensor<f32>, %v: tensor<2xf32>, %l: !pro
 // CHECK-NEXT:     func.return %t, %b, %d : tensor<f32>, tensor<f32>, tensor<3x2xf32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
+
+// -----
+
+// Logarithms of a logistic: the odds are x, and neither part is the logarithm of a number that rounds to 0.
+func.func @logistic(%x: tensor<f32>, %c: tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
+  %y = lax.logistic %x : tensor<f32>
+  %n = lax.neg %y : tensor<f32>
+  %a = lax.log %y : tensor<f32>
+  %b = lax.log1p %n : tensor<f32>
+  %odds = lax.sub %a, %b : tensor<f32>
+  %ca = lax.xlogy %c, %y : tensor<f32>
+  %cb = lax.xlog1py %c, %n : tensor<f32>
+  func.return %odds, %ca, %cb : tensor<f32>, tensor<f32>, tensor<f32>
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   func.func @logistic(%x: tensor<f32>, %c: tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:     %ca = lax.neg %x : tensor<f32>
+// CHECK-NEXT:     %ca_1 = lax.softplus %ca : tensor<f32>
+// CHECK-NEXT:     %ca_2 = lax.neg %ca_1 : tensor<f32>
+// CHECK-NEXT:     %ca_3 = lax.mul %c, %ca_2 : tensor<f32>
+// CHECK-NEXT:     %cb = lax.softplus %x : tensor<f32>
+// CHECK-NEXT:     %cb_1 = lax.neg %cb : tensor<f32>
+// CHECK-NEXT:     %cb_2 = lax.mul %c, %cb_1 : tensor<f32>
+// CHECK-NEXT:     func.return %x, %ca_3, %cb_2 : tensor<f32>, tensor<f32>, tensor<f32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }
+
+// -----
+
+// A softplus is taken back: y + log(1 − exp(−y)) is x. Of two other numbers, nothing is.
+func.func @softplus(%x: tensor<f32>, %z: tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+  %y = lax.softplus %x : tensor<f32>
+  %n = lax.neg %y : tensor<f32>
+  %e = lax.expm1 %n : tensor<f32>
+  %m = lax.neg %e : tensor<f32>
+  %l = lax.log %m : tensor<f32>
+  %back = lax.add %y, %l : tensor<f32>
+  %other = lax.softplus %z : tensor<f32>
+  %kept = lax.add %other, %l : tensor<f32>
+  func.return %back, %kept : tensor<f32>, tensor<f32>
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   func.func @softplus(%x: tensor<f32>, %z: tensor<f32>) -> (tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:     %l = lax.neg %x : tensor<f32>
+// CHECK-NEXT:     %l_1 = lax.softplus %l : tensor<f32>
+// CHECK-NEXT:     %l_2 = lax.neg %l_1 : tensor<f32>
+// CHECK-NEXT:     %other = lax.softplus %z : tensor<f32>
+// CHECK-NEXT:     %kept = lax.add %other, %l_2 : tensor<f32>
+// CHECK-NEXT:     func.return %x, %kept : tensor<f32>, tensor<f32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }
+
+// -----
+
+// A draw that its own law scores gives its noise back, at any scale; other differences stay.
+func.func @draws(%l: tensor<f32>, %s: tensor<f32>, %e: tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
+  %scaled = lax.mul %s, %e : tensor<f32>
+  %x = lax.add %l, %scaled : tensor<f32>
+  %c = lax.sub %x, %l : tensor<f32>
+  %z = lax.div %c, %s : tensor<f32>
+  %y = lax.add %e, %l : tensor<f32>
+  %d = lax.sub %y, %l : tensor<f32>
+  %kept = lax.sub %l, %y : tensor<f32>
+  func.return %z, %d, %kept : tensor<f32>, tensor<f32>, tensor<f32>
+}
+
+// CHECK:      builtin.module {
+// CHECK-NEXT:   func.func @draws(%l: tensor<f32>, %s: tensor<f32>, %e: tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:     %y = lax.add %e, %l : tensor<f32>
+// CHECK-NEXT:     %kept = lax.sub %l, %y : tensor<f32>
+// CHECK-NEXT:     func.return %e, %e, %kept : tensor<f32>, tensor<f32>, tensor<f32>
+// CHECK-NEXT:   }
+// CHECK-NEXT: }

@@ -1,0 +1,558 @@
+"""The interval that every element of a value lies in, by the ops that compute it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    BFloat16Type,
+    Float16Type,
+    Float32Type,
+    Float64Type,
+    SymbolRefAttr,
+    i1,
+)
+from xdsl.dialects.func import CallOp, FuncOp
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.traits import SymbolTable
+
+from relbo_ir.dialects import dist, lax, prob
+from relbo_ir.dialects.dist import Support, Transform
+from relbo_ir.dialects.lax import shape_of, tuple_of
+from relbo_ir.dialects.tensors import as_integer, element_of, is_float
+from relbo_ir.passes.analyses.ranges import (
+    ANGLE,
+    ANY,
+    NONNEGATIVE,
+    OPEN_UNIT,
+    POSITIVE,
+    UNIT,
+    Ends,
+    Range,
+    joined,
+)
+from relbo_ir.passes.analyses.support import law_support
+
+_INCREASING: dict[str, Callable[[Ends], Ends]] = {
+    "lax.exp": np.exp,
+    "lax.exp2": np.exp2,
+    "lax.expm1": np.expm1,
+    "lax.log1p": np.log1p,
+    "lax.sinh": np.sinh,
+    "lax.asinh": np.arcsinh,
+    "lax.atan": np.arctan,
+    "lax.tanh": np.tanh,
+    "lax.sqrt": np.sqrt,
+    "lax.cbrt": np.cbrt,
+    "lax.log": np.log,
+    "lax.logistic": lambda end: 1 / (1 + np.exp(-end)),
+    "lax.softplus": lambda end: np.logaddexp(end, 0.0),
+}
+_FROM_ZERO = {"lax.sqrt", "lax.log"}
+"""Functions of what is not negative."""
+_POSITIVE = {"lax.exp", "lax.exp2", "lax.logistic", "lax.softplus"}
+_IMAGES = {
+    "lax.sin": Range.of(-1.0, 1.0),
+    "lax.cos": Range.of(-1.0, 1.0),
+    "lax.sign": Range.of(-1.0, 1.0),
+    "lax.erf": Range.of(-1.0, 1.0, above=True, below=True),
+    "lax.erfc": Range.of(0.0, 2.0, above=True, below=True),
+    "lax.cosh": Range.of(1.0, math.inf),
+    "lax.bessel_i0e": Range.of(0.0, 1.0, above=True),
+    "lax.log_ndtr": Range.of(-math.inf, 0.0, below=True),
+}
+"""What these return, of whatever they are given."""
+_REARRANGED = {
+    "lax.transpose",
+    "lax.rev",
+    "lax.split",
+    "lax.unstack",
+    "lax.sort",
+    "lax.gather",
+    "lax.dynamic_slice",
+    "lax.reduce_max",
+    "lax.reduce_min",
+    "lax.cummax",
+    "lax.cummin",
+}
+"""Each element of the result is one of the first operand's."""
+_GATHERED = {"lax.concatenate", "lax.stack", "lax.pad"}
+"""Each element of the result is one of an operand's."""
+_SUMS = {"lax.reduce_sum", "lax.cumsum"}
+_PRODUCTS = {"lax.reduce_prod", "lax.cumprod"}
+_LOG_SUMS = {"lax.logsumexp", "lax.cumlogsumexp"}
+
+_DRAWN = {
+    Support.POSITIVE: POSITIVE,
+    Support.UNIT_INTERVAL: OPEN_UNIT,
+    Support.NONNEGATIVE: NONNEGATIVE,
+    Support.CIRCULAR: ANGLE,
+    Support.SIMPLEX: OPEN_UNIT,
+    Support.CORR_CHOLESKY: Range.of(-1.0, 1.0),
+    Support.BOOLEAN: UNIT,
+    Support.CATEGORY: NONNEGATIVE,
+    Support.COUNT: NONNEGATIVE,
+    Support.BOUNDED_COUNT: NONNEGATIVE,
+    Support.COUNTS: NONNEGATIVE,
+}
+"""Where the draws of a support lie."""
+_ACCEPTED = {
+    Support.REAL: ANY,
+    Support.POSITIVE: POSITIVE,
+    Support.NONNEGATIVE: NONNEGATIVE,
+    Support.UNIT_INTERVAL: UNIT,
+    Support.CIRCULAR: ANGLE,
+}
+"""Where a law with a support of real numbers has a density without jumps."""
+_CONSTRAINED = {
+    "positive": POSITIVE,
+    "softplus_positive": POSITIVE,
+    "unit_interval": OPEN_UNIT,
+    "nonnegative": NONNEGATIVE,
+    "simplex": UNIT,
+}
+_TRANSFORMS: dict[Transform, str] = {
+    Transform.EXP: "lax.exp",
+    Transform.SOFTPLUS: "lax.softplus",
+    Transform.SIGMOID: "lax.logistic",
+}
+
+
+class Ranges:
+    """
+    Ranges of values, computed on demand and kept, as of real numbers: what rounding does is left
+    out, but for `stays_inside`. Those of values inside of a function of the module are as of the
+    call that was entered last.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[SSAValue, Range] = {}
+
+    def of(self, value: SSAValue) -> Range:
+        """What every element of a value lies in, as far as it is proved."""
+        stack = [value]
+        while stack:
+            top = stack[-1]
+            if top in self._known:
+                stack.pop()
+                continue
+            waiting = [v for v in _read(top) if v not in self._known]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            self._known[top] = _held(top, self._rule(top))
+            stack.pop()
+        return self._known[value]
+
+    def stays_inside(self, op: prob.LogDensityOp) -> bool:
+        """
+        Whether a value is proved to lie where the law that scores it has a density without jumps.
+        An end that the law holds may be passed by the rounding of a few operations: whoever asks
+        takes the density's own formula there, without its jump.
+        """
+        draw = op.value.owner
+        if isinstance(draw, prob.SampleOp):
+            if draw.law is op.law:
+                return True
+            mine, theirs = law_support(draw.law), law_support(op.law)
+            if mine is not None and theirs is not None and mine.within(theirs):
+                return True
+        accepted = self._accepted(op.law)
+        slack = 4 * _rounding(element_of(op.value.type))
+        return accepted is not None and self.of(op.value).within(accepted, slack)
+
+    def reach_beyond(self, law: SSAValue, other: SSAValue) -> bool:
+        """Whether draws of a law are known to leave the support of another one."""
+        mine, theirs = self._support(law), self._support(other)
+        if mine is None or theirs is None:
+            return False
+        interior = Range.of(mine.low, mine.high, above=True, below=True)
+        slack = 4 * _rounding(dist.float_element(law))
+        return not interior.within(Range.of(theirs.low, theirs.high), slack)
+
+    def described(self, law: SSAValue) -> str | None:
+        """A law's support, for messages: its name or its ends; None where neither is known."""
+        support, ends = law_support(law), self._support(law)
+        if support is not None or ends is None:
+            return None if support is None else support.value
+        known = ends.hull()
+        return f"[{float(known.low):g}, {float(known.high):g}]"
+
+    def _support(self, law: SSAValue) -> Range | None:
+        """A law's support, where it is an interval that is known; else None."""
+        drawn, accepted = self._drawn(law), self._accepted(law)
+        if accepted is None:
+            return None
+        ends = ((accepted.low, drawn.low), (accepted.high, drawn.high))
+        return drawn if all(bool(np.all(one == other)) for one, other in ends) else None
+
+    def enter(
+        self, op: Operation, name: SymbolRefAttr, given: Sequence[Range]
+    ) -> list[Range] | None:
+        """What a function returns for arguments of these ranges; None if there is no such."""
+        function = SymbolTable.lookup_symbol(op, name)
+        if not isinstance(function, FuncOp) or not function.body.blocks:
+            return None
+        block = function.body.block
+        for value in (v for inner in block.ops for v in inner.results):
+            self._known.pop(value, None)
+        self._known.update(zip(block.args, given, strict=True))
+        end = block.last_op
+        return None if end is None else [self.of(v) for v in end.operands]
+
+    def entering(self, op: lax.ScanOp | lax.WhileOp) -> list[Range]:
+        """
+        The ranges of a body's arguments at every step: what is carried keeps the range that it
+        begins with where the body keeps it, by induction over the steps, and else a wider one.
+        """
+        ranges = [self.of(v) for v in op.arguments]
+        if isinstance(op, lax.WhileOp):
+            ranges, first = ranges[op.cond_consts.value.data :], op.body_consts.value.data
+            last = len(ranges)
+        else:
+            first = op.num_consts.value.data
+            last = first + op.num_carry.value.data
+            ranges[last:] = [r.hull() for r in ranges[last:]]
+        ranges[first:last] = [r.hull() for r in ranges[first:last]]
+        while True:
+            returned = self.enter(op, op.body, ranges) or [ANY] * (last - first)
+            carried = [
+                before if after.within(before) else before.join(after).widened()
+                for before, after in zip(
+                    ranges[first:last], (r.hull() for r in returned), strict=False
+                )
+            ]
+            if all(a is b for a, b in zip(carried, ranges[first:last], strict=True)):
+                return ranges
+            ranges[first:last] = carried
+
+    def _called(self, op: Operation) -> list[Range] | None:
+        """The ranges of the results of an op that calls functions; None for any other op."""
+        given = [self._known.get(v, ANY) for v in op.operands]
+        unknown = [ANY for _ in op.results]
+        match op:
+            case lax.CustomJvpOp() | lax.CustomVjpOp():
+                return self.enter(op, op.function, given) or unknown
+            case CallOp():
+                return self.enter(op, op.callee, given) or unknown
+            case lax.CondOp():
+                taken = [self.enter(op, name, given[1:]) or unknown for name in op.branches]
+                return [joined(cases) for cases in zip(*taken, strict=True)]
+            case lax.WhileOp():
+                return self.entering(op)[op.body_consts.value.data :]
+            case lax.ScanOp():
+                entering = self.entering(op)
+                returned = self.enter(op, op.body, entering) or unknown
+                carry, first = op.num_carry.value.data, op.num_consts.value.data
+                stacked = [r.hull() for r in returned[carry:]]
+                return [*entering[first : first + carry], *stacked]
+            case _:
+                return None
+
+    def _rule(self, value: SSAValue) -> Range:
+        owner = value.owner
+        if isinstance(owner, Block):
+            return self._argument(value, owner)
+        called = self._called(owner)
+        if called is not None:
+            return called[owner.results.index(value)]
+        match owner:
+            case prob.SampleOp() | prob.DrawOp():
+                return self._drawn(owner.law)
+            case prob.ScanOp():
+                return self._drawn(owner.inner_draws[owner.results.index(value)].law).hull()
+            case _:
+                return _result(owner, [self._known.get(v, ANY) for v in owner.operands])
+
+    def _argument(self, value: SSAValue, block: Block) -> Range:
+        parent = block.parent_op()
+        index = next(k for k, arg in enumerate(block.args) if arg is value)
+        if isinstance(parent, prob.GradientOp):
+            return self.of(parent.operand_values[index])
+        role = parent.roles[index] if isinstance(parent, prob.FuncOp) else None
+        if not isinstance(role, prob.ParameterAttr):
+            return ANY
+        name = role.constraint.constraint.data
+        bounds = [bound.value.data for bound in role.constraint.bounds]
+        match name:
+            case "interval":
+                return Range.of(*bounds)
+            case "greater_than" | "greater_than_eq":
+                return Range.of(bounds[0], math.inf, above=name == "greater_than")
+            case "less_than" | "less_than_eq":
+                return Range.of(-math.inf, bounds[0], below=name == "less_than")
+            case _:
+                return _CONSTRAINED.get(name, ANY)
+
+    def _drawn(self, law: SSAValue) -> Range:
+        """What the draws of a law lie in."""
+        match law.owner:
+            case dist.FamilyOp() as op if op.FAMILY.support is Support.INTERVAL:
+                low, high = self._bounds(op)
+                return Range.of(low.low, high.high)
+            case dist.FamilyOp() as op:
+                return _DRAWN.get(op.FAMILY.support, ANY)
+            case dist.IndependentOp() | dist.ExpandOp() | dist.MaskOp() as op:
+                return self._drawn(op.base)
+            case dist.ImproperOp() as op:
+                return _DRAWN.get(op.set, ANY)
+            case dist.MixtureOp() as op:
+                return joined(self._drawn(component) for component in op.components)
+            case dist.MixtureSameFamilyOp() as op:
+                return self._drawn(op.component).hull()
+            case dist.TransformedOp() as op:
+                return self._transformed(op, self._drawn(op.base))
+            case _:
+                support = law_support(law)
+                return ANY if support is None else _DRAWN.get(support, ANY)
+
+    def _accepted(self, law: SSAValue) -> Range | None:
+        """
+        Numbers that a law gives a density without jumps, whatever its bounds are within their own
+        ranges; None where none are known.
+        """
+        match law.owner:
+            case dist.FamilyOp() as op if op.FAMILY.support is Support.INTERVAL:
+                low, high = self._bounds(op)
+                return Range.of(low.high, high.low)
+            case dist.FamilyOp() as op:
+                return _ACCEPTED.get(op.FAMILY.support)
+            case dist.IndependentOp() | dist.ExpandOp() | dist.MaskOp() as op:
+                return self._accepted(op.base)
+            case dist.ImproperOp() as op:
+                return _ACCEPTED.get(op.set)
+            case dist.MixtureOp() as op:
+                return _met([self._accepted(component) for component in op.components])
+            case dist.MixtureSameFamilyOp() as op:
+                base = self._accepted(op.component)
+                return None if base is None else _narrowest(base)
+            case dist.TransformedOp() as op:
+                base = self._accepted(op.base)
+                fixed = all(self.of(argument).is_point for argument in op.arguments)
+                return self._transformed(op, base) if base is not None and fixed else None
+            case dist.TransformedByOp():
+                support = law_support(law)
+                return None if support is None else _ACCEPTED.get(support)
+            case _:
+                return None
+
+    def _bounds(self, op: dist.FamilyOp) -> tuple[Range, Range]:
+        """The bounds that are a family's parameters; no bound is an infinite one."""
+        named = dict(zip(op.FAMILY.parameters, op.operands, strict=True))
+        low, high = (self.of(named[n]) if n in named else ANY for n in ("low", "high"))
+        low = low if "low" in named else Range.point(-math.inf)
+        return low, high if "high" in named else Range.point(math.inf)
+
+    def _transformed(self, op: dist.TransformedOp, base: Range) -> Range:
+        if op.transform.data is Transform.AFFINE:
+            loc, scale = (self.of(argument) for argument in op.arguments)
+            return loc + base * scale
+        return _increasing(_TRANSFORMS[op.transform.data], base)
+
+
+def _met(ranges: Sequence[Range | None]) -> Range | None:
+    """What is in all."""
+    known = [r for r in ranges if r is not None]
+    if not known or len(known) < len(ranges):
+        return None
+    met = known[0]
+    for other in known[1:]:
+        met = met.meet(other)
+    return met
+
+
+def _narrowest(base: Range) -> Range:
+    """What is in the intervals of all elements."""
+    return Range.of(np.max(base.low), np.min(base.high), base.above, base.below)
+
+
+def _read(value: SSAValue) -> list[SSAValue]:
+    """The values that the range of a value is computed from."""
+    owner = value.owner
+    if isinstance(owner, Block):
+        parent = owner.parent_op()
+        inherits = isinstance(parent, prob.GradientOp)
+        return [parent.operand_values[owner.args.index(value)]] if inherits else []
+    if isinstance(owner, (prob.SampleOp, prob.DrawOp)):
+        return _ends_of_law(owner.law)
+    return [] if isinstance(owner, prob.ScanOp) else list(owner.operands)
+
+
+def _ends_of_law(law: SSAValue) -> list[SSAValue]:
+    """The values that the ends of a law's support may be computed from."""
+    owner = law.owner
+    if isinstance(owner, dist.FamilyOp):
+        return list(owner.operands) if owner.FAMILY.support is Support.INTERVAL else []
+    if isinstance(owner, Block):
+        return []
+    inner = [v for v in owner.operands if isinstance(v.type, prob.LawType)]
+    moved = list(owner.arguments) if isinstance(owner, dist.TransformedOp) else []
+    return [*moved, *(v for base in inner for v in _ends_of_law(base))]
+
+
+def _result(op: Operation, given: Sequence[Range]) -> Range:
+    """What an op's results lie in, of operands that lie in these."""
+    name = op.name
+    match name:
+        case _ if name in _INCREASING:
+            return _increasing(name, given[0])
+        case _ if name in _IMAGES:
+            return _IMAGES[name]
+        case _ if name in _REARRANGED:
+            return given[0].hull()
+        case _ if name in _GATHERED:
+            return joined(r.hull() for r in given)
+        case _ if name in _SUMS:
+            return _sum(op, given[0].hull())
+        case _ if name in _PRODUCTS:
+            return _product(op, given[0].hull())
+        case _ if name in _LOG_SUMS and _has_elements(op.operands[0]):
+            return Range.of(given[0].hull().low, math.inf, above=given[0].above)
+        case _:
+            return _arithmetic(op, given)
+
+
+def _arithmetic(op: Operation, given: Sequence[Range]) -> Range:
+    match op.name:
+        case "lax.neg":
+            return -given[0]
+        case "lax.add":
+            return given[0] + given[1]
+        case "lax.sub":
+            return given[0] - given[1]
+        case "lax.mul" if op.operands[0] is op.operands[1]:
+            return given[0].power(2)
+        case "lax.square":
+            return given[0].power(2)
+        case "lax.mul":
+            return given[0] * given[1]
+        case "lax.div":
+            return given[0] * given[1].reciprocal()
+        case "lax.rsqrt" if given[0].nonnegative:
+            return _increasing("lax.sqrt", given[0]).reciprocal()
+        case "lax.pow" if given[0].positive:
+            return POSITIVE
+        case "lax.abs":
+            return given[0].magnitude()
+        case "lax.max":
+            return given[0].maximum(given[1])
+        case "lax.min":
+            return given[0].minimum(given[1])
+        case "lax.clamp":
+            return given[1].maximum(given[0]).minimum(given[2])
+        case "lax.logaddexp":
+            low, high = (np.logaddexp(*(getattr(r, end) for r in given)) for end in ("low", "high"))
+            return Range.of(low, high, any(r.above for r in given), any(r.below for r in given))
+        case "lax.copy" | "lax.stop_gradient":
+            return given[0]
+        case _:
+            return _structured(op, given)
+
+
+def _structured(op: Operation, given: Sequence[Range]) -> Range:
+    match op:
+        case lax.ConstantOp():
+            return _constant(op)
+        case lax.IotaOp():
+            return NONNEGATIVE
+        case lax.IntegerPowOp():
+            return given[0].power(op.exponent.value.data)
+        case lax.ConvertOp():
+            return given[0] if _is_float(op.result) or not _is_float(op.x) else _truncated(given[0])
+        case lax.SelectNOp():
+            return joined(given[1:])
+        case lax.DotGeneralOp() if all(_has_elements(v) for v in op.operands):
+            signs = [r.hull().widened() for r in given]
+            product = signs[0] * signs[1]
+            return product.widened() if product.nonnegative or (-product).nonnegative else ANY
+        case lax.DynamicUpdateSliceOp():
+            return given[0].hull().join(given[1].hull())
+        case lax.ReshapeOp() | lax.SqueezeOp():
+            before, after = shape_of(op.operands[0]), shape_of(op.results[0])
+            return given[0].shaped(lambda end: np.broadcast_to(end, before).reshape(after))
+        case lax.BroadcastInDimOp():
+            axes, after = tuple_of(op.dimensions), shape_of(op.result)
+            before = shape_of(op.operands[0])
+            wide = [before[axes.index(k)] if k in axes else 1 for k in range(len(after))]
+            return given[0].shaped(lambda end: np.broadcast_to(end, before).reshape(wide))
+        case lax.SliceOp():
+            before = shape_of(op.operands[0])
+            ends = (tuple_of(numbers) for numbers in (op.start, op.limit, op.strides))
+            taken = tuple(slice(*end) for end in zip(*ends, strict=True))
+            return given[0].shaped(lambda end: np.broadcast_to(end, before)[taken])
+        case _:
+            return ANY
+
+
+def _increasing(name: str, base: Range) -> Range:
+    """The image of a range; of all numbers where the function is not defined on all of it."""
+    if name in _FROM_ZERO and not base.nonnegative:
+        return NONNEGATIVE if name == "lax.sqrt" else ANY
+    image = base.through(_INCREASING[name])
+    return (
+        image.made_positive()
+        if name in _POSITIVE or (name == "lax.sqrt" and base.positive)
+        else image
+    )
+
+
+def _sum(op: Operation, terms: Range) -> Range:
+    if not _has_elements(op.operands[0]):
+        return ANY
+    if terms.nonnegative:
+        return Range.of(terms.low, math.inf, above=terms.above)
+    return -_sum(op, -terms) if (-terms).nonnegative else ANY
+
+
+def _product(op: Operation, factors: Range) -> Range:
+    if not factors.nonnegative or not _has_elements(op.operands[0]):
+        return ANY
+    return POSITIVE if factors.positive else NONNEGATIVE
+
+
+def _constant(op: lax.ConstantOp) -> Range:
+    numbers = np.asarray(op.value.values, dtype=np.float64)
+    return Range.point(numbers[0] if numbers.size == 1 else numbers.reshape(shape_of(op.result)))
+
+
+def _truncated(base: Range) -> Range:
+    """The whole numbers that these are rounded to, towards 0."""
+    return Range.of(np.trunc(base.low), np.trunc(base.high))
+
+
+def _held(value: SSAValue, found: Range) -> Range:
+    """What the elements of a value can be: integers wrap around where they do not fit."""
+    element = element_of(value.type)
+    if element == i1:
+        return found if found.within(UNIT) else UNIT
+    integer = as_integer(element)
+    if integer is None or found.within(_integers(integer.width.data)):
+        return found
+    return ANY
+
+
+def _integers(width: int) -> Range:
+    return Range.of(-(2.0 ** (width - 1)), 2.0 ** (width - 1) - 1)
+
+
+def _has_elements(value: SSAValue) -> bool:
+    return 0 not in shape_of(value)
+
+
+def _is_float(value: SSAValue) -> bool:
+    return is_float(element_of(value.type))
+
+
+_ROUNDING = {
+    Float64Type: 2.0**-52,
+    Float32Type: 2.0**-23,
+    Float16Type: 2.0**-10,
+    BFloat16Type: 2.0**-7,
+}
+
+
+def _rounding(element: Attribute | None) -> float:
+    """The relative spacing of the numbers of an element type."""
+    return _ROUNDING.get(type(element), 0.0)
