@@ -190,10 +190,6 @@ mean in sds of the reference, *sds* the range of the fitted sds over the referen
 unconstrained coordinates. A mean-field guide is expected to have too small sds where coordinates
 correlate.
 
-relbo-ir scores a choice whose prior is Uniform: it does not prove yet that the guide's transform keeps the draw
-between the prior's bounds, where the density jumps. Its fits of `x_glm_poisson` and `x_glmm_poisson` are noisy
-for that reason, and those of the latter diverge where NumPyro's do not.
-
 | posterior | guide | log evidence | ELBO | mean off | sds | k-hat | s | NumPyro: ELBO | mean off | sds | s |
 |---|---|---|---|---|---|---|---|---|---|---|---|
 """

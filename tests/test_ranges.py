@@ -141,7 +141,7 @@ SHAPED: dict[str, Callable[[Any], Any]] = {
     )[1],
     "shrinking": lambda x: jax.lax.fori_loop(0, 5, lambda _, c: 0.5 * c, jnp.exp(x[0])),
     "falling": lambda x: jax.lax.fori_loop(0, 5, lambda _, c: c - 1.0, jnp.exp(x[0])),
-    "whole": lambda x: jnp.exp(x).astype(jnp.int32).astype(jnp.float64),
+    "whole": lambda x: jax.nn.sigmoid(x).astype(jnp.int32).astype(jnp.float64),
     "logarithm": lambda x: jnp.log(1.0 + x**2),
     "inverse": lambda x: 1.0 / (2.0 + jnp.sin(x)),
     "root": lambda x: jax.lax.rsqrt(jnp.exp(x)),
@@ -159,7 +159,7 @@ PROVED = {
     "inverse": (1 / 3, 1.0),
     "branch": (0.0, 3.0),
     "falling": (-math.inf, math.inf),
-    "whole": (-math.inf, math.inf),
+    "whole": (0.0, 1.0),
 }
 """The ends that are to be found."""
 NOT_POSITIVE = {"reshaped", "sliced", "clipped", "falling", "whole", "logarithm", "log of a sum"}

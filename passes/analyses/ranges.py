@@ -74,11 +74,8 @@ class Range:
 
     def shaped(self, change: Callable[[Ends], Ends]) -> Range:
         """The interval of elements in another order or shape; `change` is told of arrays alone."""
-        return Range.of(
-            *(change(end) if end.ndim else end for end in (self.low, self.high)),
-            self.above,
-            self.below,
-        )
+        low, high = (change(end) if end.ndim else end for end in (self.low, self.high))
+        return Range.of(low, high, self.above, self.below)
 
     def within(self, other: Range, slack: float = 0.0) -> bool:
         """
@@ -166,8 +163,7 @@ class Range:
             below = (self.below and other.positive) or (other.below and self.positive)
             product = Range.of(low, high, above, below)
             return product.made_positive() if self.positive and other.positive else product
-        kept = other.is_point and other.positive
-        return Range.of(low, high, kept and self.above, kept and self.below)
+        return Range.of(low, high, other.positive and self.above, other.positive and self.below)
 
     def reciprocal(self) -> Range:
         """1/x, where x has one sign."""

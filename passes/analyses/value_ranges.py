@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from xdsl.dialects.builtin import (
-    BFloat16Type,
-    Float16Type,
-    Float32Type,
-    Float64Type,
-    SymbolRefAttr,
-    i1,
-)
+from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.dialects.func import CallOp, FuncOp
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import SymbolTable
 
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.dist import Support, Transform
-from relbo_ir.dialects.lax import shape_of, tuple_of
-from relbo_ir.dialects.tensors import as_integer, element_of, is_float
+from relbo_ir.dialects.tensors import element_of
+from relbo_ir.passes.analyses.range_rules import held, increasing, result_range, rounding
 from relbo_ir.passes.analyses.ranges import (
     ANGLE,
     ANY,
@@ -29,60 +22,10 @@ from relbo_ir.passes.analyses.ranges import (
     OPEN_UNIT,
     POSITIVE,
     UNIT,
-    Ends,
     Range,
     joined,
 )
 from relbo_ir.passes.analyses.support import law_support
-
-_INCREASING: dict[str, Callable[[Ends], Ends]] = {
-    "lax.exp": np.exp,
-    "lax.exp2": np.exp2,
-    "lax.expm1": np.expm1,
-    "lax.log1p": np.log1p,
-    "lax.sinh": np.sinh,
-    "lax.asinh": np.arcsinh,
-    "lax.atan": np.arctan,
-    "lax.tanh": np.tanh,
-    "lax.sqrt": np.sqrt,
-    "lax.cbrt": np.cbrt,
-    "lax.log": np.log,
-    "lax.logistic": lambda end: 1 / (1 + np.exp(-end)),
-    "lax.softplus": lambda end: np.logaddexp(end, 0.0),
-}
-_FROM_ZERO = {"lax.sqrt", "lax.log"}
-"""Functions of what is not negative."""
-_POSITIVE = {"lax.exp", "lax.exp2", "lax.logistic", "lax.softplus"}
-_IMAGES = {
-    "lax.sin": Range.of(-1.0, 1.0),
-    "lax.cos": Range.of(-1.0, 1.0),
-    "lax.sign": Range.of(-1.0, 1.0),
-    "lax.erf": Range.of(-1.0, 1.0, above=True, below=True),
-    "lax.erfc": Range.of(0.0, 2.0, above=True, below=True),
-    "lax.cosh": Range.of(1.0, math.inf),
-    "lax.bessel_i0e": Range.of(0.0, 1.0, above=True),
-    "lax.log_ndtr": Range.of(-math.inf, 0.0, below=True),
-}
-"""What these return, of whatever they are given."""
-_REARRANGED = {
-    "lax.transpose",
-    "lax.rev",
-    "lax.split",
-    "lax.unstack",
-    "lax.sort",
-    "lax.gather",
-    "lax.dynamic_slice",
-    "lax.reduce_max",
-    "lax.reduce_min",
-    "lax.cummax",
-    "lax.cummin",
-}
-"""Each element of the result is one of the first operand's."""
-_GATHERED = {"lax.concatenate", "lax.stack", "lax.pad"}
-"""Each element of the result is one of an operand's."""
-_SUMS = {"lax.reduce_sum", "lax.cumsum"}
-_PRODUCTS = {"lax.reduce_prod", "lax.cumprod"}
-_LOG_SUMS = {"lax.logsumexp", "lax.cumlogsumexp"}
 
 _DRAWN = {
     Support.POSITIVE: POSITIVE,
@@ -142,7 +85,7 @@ class Ranges:
             if waiting:
                 stack.extend(waiting)
                 continue
-            self._known[top] = _held(top, self._rule(top))
+            self._known[top] = held(top, self._rule(top))
             stack.pop()
         return self._known[value]
 
@@ -160,7 +103,7 @@ class Ranges:
             if mine is not None and theirs is not None and mine.within(theirs):
                 return True
         accepted = self._accepted(op.law)
-        slack = 4 * _rounding(element_of(op.value.type))
+        slack = 4 * rounding(element_of(op.value.type))
         return accepted is not None and self.of(op.value).within(accepted, slack)
 
     def reach_beyond(self, law: SSAValue, other: SSAValue) -> bool:
@@ -169,7 +112,7 @@ class Ranges:
         if mine is None or theirs is None:
             return False
         interior = Range.of(mine.low, mine.high, above=True, below=True)
-        slack = 4 * _rounding(dist.float_element(law))
+        slack = 4 * rounding(dist.float_element(law))
         return not interior.within(Range.of(theirs.low, theirs.high), slack)
 
     def described(self, law: SSAValue) -> str | None:
@@ -264,7 +207,7 @@ class Ranges:
             case prob.ScanOp():
                 return self._drawn(owner.inner_draws[owner.results.index(value)].law).hull()
             case _:
-                return _result(owner, [self._known.get(v, ANY) for v in owner.operands])
+                return result_range(owner, [self._known.get(v, ANY) for v in owner.operands])
 
     def _argument(self, value: SSAValue, block: Block) -> Range:
         parent = block.parent_op()
@@ -278,7 +221,7 @@ class Ranges:
         bounds = [bound.value.data for bound in role.constraint.bounds]
         match name:
             case "interval":
-                return Range.of(*bounds)
+                return Range.of(bounds[0], bounds[1])
             case "greater_than" | "greater_than_eq":
                 return Range.of(bounds[0], math.inf, above=name == "greater_than")
             case "less_than" | "less_than_eq":
@@ -349,7 +292,7 @@ class Ranges:
         if op.transform.data is Transform.AFFINE:
             loc, scale = (self.of(argument) for argument in op.arguments)
             return loc + base * scale
-        return _increasing(_TRANSFORMS[op.transform.data], base)
+        return increasing(_TRANSFORMS[op.transform.data], base)
 
 
 def _met(ranges: Sequence[Range | None]) -> Range | None:
@@ -390,169 +333,3 @@ def _ends_of_law(law: SSAValue) -> list[SSAValue]:
     inner = [v for v in owner.operands if isinstance(v.type, prob.LawType)]
     moved = list(owner.arguments) if isinstance(owner, dist.TransformedOp) else []
     return [*moved, *(v for base in inner for v in _ends_of_law(base))]
-
-
-def _result(op: Operation, given: Sequence[Range]) -> Range:
-    """What an op's results lie in, of operands that lie in these."""
-    name = op.name
-    match name:
-        case _ if name in _INCREASING:
-            return _increasing(name, given[0])
-        case _ if name in _IMAGES:
-            return _IMAGES[name]
-        case _ if name in _REARRANGED:
-            return given[0].hull()
-        case _ if name in _GATHERED:
-            return joined(r.hull() for r in given)
-        case _ if name in _SUMS:
-            return _sum(op, given[0].hull())
-        case _ if name in _PRODUCTS:
-            return _product(op, given[0].hull())
-        case _ if name in _LOG_SUMS and _has_elements(op.operands[0]):
-            return Range.of(given[0].hull().low, math.inf, above=given[0].above)
-        case _:
-            return _arithmetic(op, given)
-
-
-def _arithmetic(op: Operation, given: Sequence[Range]) -> Range:
-    match op.name:
-        case "lax.neg":
-            return -given[0]
-        case "lax.add":
-            return given[0] + given[1]
-        case "lax.sub":
-            return given[0] - given[1]
-        case "lax.mul" if op.operands[0] is op.operands[1]:
-            return given[0].power(2)
-        case "lax.square":
-            return given[0].power(2)
-        case "lax.mul":
-            return given[0] * given[1]
-        case "lax.div":
-            return given[0] * given[1].reciprocal()
-        case "lax.rsqrt" if given[0].nonnegative:
-            return _increasing("lax.sqrt", given[0]).reciprocal()
-        case "lax.pow" if given[0].positive:
-            return POSITIVE
-        case "lax.abs":
-            return given[0].magnitude()
-        case "lax.max":
-            return given[0].maximum(given[1])
-        case "lax.min":
-            return given[0].minimum(given[1])
-        case "lax.clamp":
-            return given[1].maximum(given[0]).minimum(given[2])
-        case "lax.logaddexp":
-            low, high = (np.logaddexp(*(getattr(r, end) for r in given)) for end in ("low", "high"))
-            return Range.of(low, high, any(r.above for r in given), any(r.below for r in given))
-        case "lax.copy" | "lax.stop_gradient":
-            return given[0]
-        case _:
-            return _structured(op, given)
-
-
-def _structured(op: Operation, given: Sequence[Range]) -> Range:
-    match op:
-        case lax.ConstantOp():
-            return _constant(op)
-        case lax.IotaOp():
-            return NONNEGATIVE
-        case lax.IntegerPowOp():
-            return given[0].power(op.exponent.value.data)
-        case lax.ConvertOp():
-            return given[0] if _is_float(op.result) or not _is_float(op.x) else _truncated(given[0])
-        case lax.SelectNOp():
-            return joined(given[1:])
-        case lax.DotGeneralOp() if all(_has_elements(v) for v in op.operands):
-            signs = [r.hull().widened() for r in given]
-            product = signs[0] * signs[1]
-            return product.widened() if product.nonnegative or (-product).nonnegative else ANY
-        case lax.DynamicUpdateSliceOp():
-            return given[0].hull().join(given[1].hull())
-        case lax.ReshapeOp() | lax.SqueezeOp():
-            before, after = shape_of(op.operands[0]), shape_of(op.results[0])
-            return given[0].shaped(lambda end: np.broadcast_to(end, before).reshape(after))
-        case lax.BroadcastInDimOp():
-            axes, after = tuple_of(op.dimensions), shape_of(op.result)
-            before = shape_of(op.operands[0])
-            wide = [before[axes.index(k)] if k in axes else 1 for k in range(len(after))]
-            return given[0].shaped(lambda end: np.broadcast_to(end, before).reshape(wide))
-        case lax.SliceOp():
-            before = shape_of(op.operands[0])
-            ends = (tuple_of(numbers) for numbers in (op.start, op.limit, op.strides))
-            taken = tuple(slice(*end) for end in zip(*ends, strict=True))
-            return given[0].shaped(lambda end: np.broadcast_to(end, before)[taken])
-        case _:
-            return ANY
-
-
-def _increasing(name: str, base: Range) -> Range:
-    """The image of a range; of all numbers where the function is not defined on all of it."""
-    if name in _FROM_ZERO and not base.nonnegative:
-        return NONNEGATIVE if name == "lax.sqrt" else ANY
-    image = base.through(_INCREASING[name])
-    return (
-        image.made_positive()
-        if name in _POSITIVE or (name == "lax.sqrt" and base.positive)
-        else image
-    )
-
-
-def _sum(op: Operation, terms: Range) -> Range:
-    if not _has_elements(op.operands[0]):
-        return ANY
-    if terms.nonnegative:
-        return Range.of(terms.low, math.inf, above=terms.above)
-    return -_sum(op, -terms) if (-terms).nonnegative else ANY
-
-
-def _product(op: Operation, factors: Range) -> Range:
-    if not factors.nonnegative or not _has_elements(op.operands[0]):
-        return ANY
-    return POSITIVE if factors.positive else NONNEGATIVE
-
-
-def _constant(op: lax.ConstantOp) -> Range:
-    numbers = np.asarray(op.value.values, dtype=np.float64)
-    return Range.point(numbers[0] if numbers.size == 1 else numbers.reshape(shape_of(op.result)))
-
-
-def _truncated(base: Range) -> Range:
-    """The whole numbers that these are rounded to, towards 0."""
-    return Range.of(np.trunc(base.low), np.trunc(base.high))
-
-
-def _held(value: SSAValue, found: Range) -> Range:
-    """What the elements of a value can be: integers wrap around where they do not fit."""
-    element = element_of(value.type)
-    if element == i1:
-        return found if found.within(UNIT) else UNIT
-    integer = as_integer(element)
-    if integer is None or found.within(_integers(integer.width.data)):
-        return found
-    return ANY
-
-
-def _integers(width: int) -> Range:
-    return Range.of(-(2.0 ** (width - 1)), 2.0 ** (width - 1) - 1)
-
-
-def _has_elements(value: SSAValue) -> bool:
-    return 0 not in shape_of(value)
-
-
-def _is_float(value: SSAValue) -> bool:
-    return is_float(element_of(value.type))
-
-
-_ROUNDING = {
-    Float64Type: 2.0**-52,
-    Float32Type: 2.0**-23,
-    Float16Type: 2.0**-10,
-    BFloat16Type: 2.0**-7,
-}
-
-
-def _rounding(element: Attribute | None) -> float:
-    """The relative spacing of the numbers of an element type."""
-    return _ROUNDING.get(type(element), 0.0)
