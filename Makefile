@@ -46,7 +46,7 @@ soundness: $(VENV)/dev.stamp ## N random programs of a SEED held to the exact or
 	  tests/soundness tests/test_soundness_programs.py
 
 compat: $(VENV)/dev.stamp ## the subset that also runs with the newest JAX
-	$(BIN)/python -m pytest -q -m compat
+	$(BIN)/python -m pytest -q -n auto -m compat
 
 benchmarks: $(VENV)/dev.stamp ## step time and compile time, side by side
 	$(BIN)/python benchmarks/step_time.py
