@@ -115,7 +115,7 @@ class _Choice:
 
     op: prob.SampleOp
     law: SSAValue
-    """What it is drawn from; for a point, the `dist.delta`."""
+    """What the guide draws it from, as it stands there; for a point, the `dist.delta`."""
     value: SSAValue
     branches: list[SSAValue]
     """Where it is there, if it stands in branches."""
@@ -285,7 +285,7 @@ class _Former:
         )
         draw.location = op.location
         self.block.add_op(draw)
-        self.draws[name] = _Choice(draw, drawn, draw.value, branches_of(wrappers))
+        self.draws[name] = _Choice(draw, law, draw.value, branches_of(wrappers))
         mapper[op.value] = draw.value
         density = self._weighed(self._density(law, op.value, mapper, op), op, mapper)
         self._addend(f"{name}.entropy", self._negated(density, op))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -23,6 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
         flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false".strip()
     jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture(autouse=True)
+def _precision_is_left() -> Iterator[None]:
+    """A test that leaves float64 on would fail another one."""
+    yield
+    assert jax.dtypes.canonicalize_dtype(float) == "float32"
 
 
 def _census(terminal: pytest.TerminalReporter) -> Census | None:

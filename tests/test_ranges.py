@@ -329,6 +329,19 @@ def test_a_guide_beyond_known_bounds_is_refused(prior: Prior, guide: Prior, mess
         rb.ELBO(model).compile()
 
 
+def test_a_bound_that_a_branch_computes_is_read_where_it_stands() -> None:
+    """The guide's law is a copy outside of the module while the ELBO is formed."""
+
+    def model() -> None:
+        a = rb.param("a", 0.5)
+        loc = jax.lax.cond(a > 0.0, jnp.tanh, jnp.sin, a)
+        shift = nd.transforms.AffineTransform(loc, 2.0)
+        base = nd.Normal(a, 1.0)
+        rb.sample("z", nd.Normal(0.0, 1.0), guide=nd.TransformedDistribution(base, shift))
+
+    assert np.isfinite(rb.ELBO(model).compile().value_and_grad({"a": 0.5}, jax.random.key(0))[0])
+
+
 def test_a_guide_inside_known_bounds_is_accepted() -> None:
     def model() -> None:
         rb.sample("z", nd.Uniform(-1.0, 3.0), guide=nd.Uniform(-1.0, 2.0))
