@@ -54,7 +54,8 @@ def test_prior_predictive_has_the_models_law() -> None:
     }  # fmt: skip
     standard(draws["mean"], 0.0, 2.0)
     standard(draws["shift"] - draws["mean"][:, None], 0.0, 0.25)
-    np.testing.assert_allclose(draws["level"], 10 * draws["shift"], rtol=1e-6)
+    # Near 0 the rounding is that of the summands, of size 10.
+    np.testing.assert_allclose(draws["level"], 10 * draws["shift"], rtol=1e-6, atol=1e-5)
     standard(draws["y"] - draws["level"], 0.0, 0.5)
     again = ELBO.prior_predictive(Y, n=4000, key=1)
     assert all((again[name] == value).all() for name, value in draws.items())

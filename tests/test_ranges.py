@@ -142,6 +142,17 @@ SHAPED: dict[str, Callable[[Any], Any]] = {
     "shrinking": lambda x: jax.lax.fori_loop(0, 5, lambda _, c: 0.5 * c, jnp.exp(x[0])),
     "falling": lambda x: jax.lax.fori_loop(0, 5, lambda _, c: c - 1.0, jnp.exp(x[0])),
     "whole": lambda x: jax.nn.sigmoid(x).astype(jnp.int32).astype(jnp.float64),
+    "divided as integers": lambda x: jax.lax.div(
+        jax.nn.sigmoid(x).astype(jnp.int32) + 1, jnp.full(3, 2, jnp.int32)
+    ).astype(jnp.float64),
+    "whether it is 0": lambda x: (jax.nn.sigmoid(x) / 2).astype(bool).astype(jnp.float64),
+    "unsigned": lambda x: (
+        (jnp.full(3, -1, jnp.int32) + 0 * x.astype(jnp.int32)).astype(jnp.uint8).astype(jnp.float64)
+    ),
+    "sorted with another": lambda x: jax.lax.sort((jnp.exp(x), x), num_keys=1)[1],
+    "read beyond the end": lambda x: (
+        jnp.exp(x).at[jnp.array([0, 7])].get(mode="fill", fill_value=-1.0)
+    ),
     "logarithm": lambda x: jnp.log(1.0 + x**2),
     "inverse": lambda x: 1.0 / (2.0 + jnp.sin(x)),
     "root": lambda x: jax.lax.rsqrt(jnp.exp(x)),
@@ -162,7 +173,20 @@ PROVED = {
     "whole": (0.0, 1.0),
 }
 """The ends that are to be found."""
-NOT_POSITIVE = {"reshaped", "sliced", "clipped", "falling", "whole", "logarithm", "log of a sum"}
+NOT_POSITIVE = {
+    "reshaped",
+    "sliced",
+    "clipped",
+    "falling",
+    "whole",
+    "divided as integers",
+    "whether it is 0",
+    "unsigned",
+    "sorted with another",
+    "read beyond the end",
+    "logarithm",
+    "log of a sum",
+}
 
 
 @pytest.mark.parametrize("name", SHAPED)

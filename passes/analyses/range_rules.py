@@ -6,7 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, Float64Type, i1
+from xdsl.dialects.builtin import (
+    BFloat16Type,
+    Float16Type,
+    Float32Type,
+    Float64Type,
+    Signedness,
+    i1,
+)
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from relbo_ir.dialects import lax
@@ -48,8 +55,6 @@ _REARRANGED = {
     "lax.rev",
     "lax.split",
     "lax.unstack",
-    "lax.sort",
-    "lax.gather",
     "lax.dynamic_slice",
     "lax.reduce_max",
     "lax.reduce_min",
@@ -57,7 +62,7 @@ _REARRANGED = {
     "lax.cummin",
 }
 """Each element of the result is one of the first operand's."""
-_GATHERED = {"lax.concatenate", "lax.stack", "lax.pad"}
+_GATHERED = {"lax.concatenate", "lax.stack", "lax.pad", "lax.sort"}
 """Each element of the result is one of an operand's."""
 _SUMS = {"lax.reduce_sum", "lax.cumsum"}
 _PRODUCTS = {"lax.reduce_prod", "lax.cumprod"}
@@ -101,7 +106,8 @@ def _arithmetic(op: Operation, given: Sequence[Range]) -> Range:
         case "lax.mul":
             return given[0] * given[1]
         case "lax.div":
-            return given[0] * given[1].reciprocal()
+            quotient = given[0] * given[1].reciprocal()
+            return quotient if _is_float(op.results[0]) else _truncated(quotient)
         case "lax.rsqrt" if given[0].nonnegative:
             return increasing("lax.sqrt", given[0]).reciprocal()
         case "lax.pow" if given[0].positive:
@@ -132,7 +138,9 @@ def _structured(op: Operation, given: Sequence[Range]) -> Range:
         case lax.IntegerPowOp():
             return given[0].power(op.exponent.value.data)
         case lax.ConvertOp():
-            return given[0] if _is_float(op.result) or not _is_float(op.x) else _truncated(given[0])
+            return _converted(op, given[0])
+        case lax.GatherOp():
+            return _gathered(op, given[0].hull())
         case lax.SelectNOp():
             return joined(given[1:])
         case lax.DotGeneralOp() if all(_has_elements(v) for v in op.operands):
@@ -189,6 +197,22 @@ def _constant(op: lax.ConstantOp) -> Range:
     return Range.point(numbers[0] if numbers.size == 1 else numbers.reshape(shape_of(op.result)))
 
 
+def _converted(op: lax.ConvertOp, base: Range) -> Range:
+    if element_of(op.result.type) == i1:
+        return UNIT  # whether x is not 0
+    return base if _is_float(op.result) or not _is_float(op.x) else _truncated(base)
+
+
+def _gathered(op: lax.GatherOp, base: Range) -> Range:
+    """Elements of the operand, or what is read beyond it; a float that is none is not counted."""
+    if op.mode.data != "fill":
+        return base
+    fill = None if op.fill_value is None else op.fill_value.splat
+    if fill is not None:
+        return base.join(Range.point(float(fill)))
+    return base if _is_float(op.result) else ANY
+
+
 def _truncated(base: Range) -> Range:
     """The whole numbers that these are rounded to, towards 0."""
     return Range.of(np.trunc(base.low), np.trunc(base.high))
@@ -200,13 +224,11 @@ def held(value: SSAValue, found: Range) -> Range:
     if element == i1:
         return found if found.within(UNIT) else UNIT
     integer = as_integer(element)
-    if integer is None or found.within(_integers(integer.width.data)):
+    if integer is None:
         return found
-    return ANY
-
-
-def _integers(width: int) -> Range:
-    return Range.of(-(2.0 ** (width - 1)), 2.0 ** (width - 1) - 1)
+    width, signed = integer.width.data, integer.signedness.data is not Signedness.UNSIGNED
+    low, high = (-(2.0 ** (width - 1)), 2.0 ** (width - 1)) if signed else (0.0, 2.0**width)
+    return found if found.within(Range.of(low, high - 1)) else ANY
 
 
 def _has_elements(value: SSAValue) -> bool:
