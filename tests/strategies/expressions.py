@@ -268,7 +268,7 @@ def _called(scope: Scope, shape: Shape, most: int, depth: int) -> Term:
     if size and scope.pick(2) == 0:
         slope = scope.body.constant(_SMALL[scope.pick(4)], floats(()))
         last, all_of_them = scanned(scope, real(scope, (size,), 0, depth).value, slope)
-        return Term(all_of_them if shape else last, 0)
+        return Term(_fitted(scope, all_of_them if shape else last, shape), 0)
     x = real(scope, shape, 0, depth)
     scalars = [d for d in _finite(scope) if d.shape == ()]
     if not scalars:
