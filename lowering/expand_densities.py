@@ -64,7 +64,7 @@ class ExpandDensitiesPass(ModulePass):
         found = [density for density in op.walk() if isinstance(density, prob.LogDensityOp)]
         functions = Functions(op)
         ranges = Ranges()
-        guards = [not ranges.stays_inside(density) for density in found]
+        guards = [not ranges.needs_no_guard(density) for density in found]
         values: dict[SSAValue, SSAValue] = {
             density.result: _expanded(density, guard, functions)
             for density, guard in zip(found, guards, strict=True)

@@ -27,8 +27,8 @@ class CanonicalizePass(ModulePass):
 
     Lemma: each pattern's own equation. They hold bit for bit (signed zeros, infinities and NaNs
     included, so x + 0 stays), but for those of logarithms and of a draw scored by its own law,
-    which hold for real numbers and round less than what they replace: σ(x) is 1 in floats where log(1 − σ(x))
-    is −x.
+    which hold for real numbers and round less than what they replace: σ(x) is 1 in floats where
+    log(1 − σ(x)) is −x.
 
     Options: none.
 
@@ -105,12 +105,12 @@ class LogOfExp(RewritePattern):
 
 
 class LogOfLogistic(RewritePattern):
-    """log σ(x) = −softplus(−x) and log(1 − σ(x)) = −softplus(x); the same times a number."""
+    """log σ(x) = −softplus(−x) and log(1 − σ(x)) = −softplus(x)."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if op.name in ("lax.log", "lax.xlogy"):
+        if op.name == "lax.log":
             given, flips = _operand(op.operands[-1], "lax.logistic"), ["neg"]
-        elif op.name in ("lax.log1p", "lax.xlog1py"):
+        elif op.name == "lax.log1p":
             given, flips = _operand(_operand(op.operands[-1], "lax.neg"), "lax.logistic"), []
         else:
             return
@@ -119,8 +119,6 @@ class LogOfLogistic(RewritePattern):
         ops: list[Operation] = []
         for short in (*flips, "softplus", "neg"):
             ops.append(lax.elementwise(short, ops[-1].results[0] if ops else given))
-        if len(op.operands) == 2:
-            ops.append(lax.elementwise("mul", op.operands[0], ops[-1].results[0]))
         rewriter.replace(op, ops)
 
 
@@ -176,18 +174,13 @@ class StandardizedDraw(RewritePattern):
 
 
 class CentredDraw(RewritePattern):
-    """(l + e) − l = e: the same at scale 1."""
+    """(0 + e) − 0 = e: the same at location 0 and scale 1."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if op.name != "lax.sub":
+        if op.name != "lax.sub" or not _is_splat(op.operands[1], 0):
             return
         noise = _other(op.operands[0], "lax.add", op.operands[1])
-        scaled = (
-            noise is not None
-            and isinstance(noise.owner, Operation)
-            and noise.owner.name == "lax.mul"
-        )
-        if noise is not None and not scaled:
+        if noise is not None:
             rewriter.replace(op, [], [noise])
 
 

@@ -228,7 +228,7 @@ BOUNDED: dict[str, Prior] = {
     "left TruncatedNormal": lambda: nd.TruncatedNormal(0.2, 1.0, low=-1.0),
     "right TruncatedNormal": lambda: nd.TruncatedNormal(0.2, 1.0, high=1.0),
     "scaled Beta": lambda: nd.TransformedDistribution(
-        nd.Beta(2.0, 3.0), nd.transforms.AffineTransform(-1.0, 4.0, domain=UNIT_INTERVAL)
+        nd.Beta(2.0, 3.0), nd.transforms.AffineTransform(0.0, 4.0, domain=UNIT_INTERVAL)
     ),
     "shifted Gamma": lambda: nd.TransformedDistribution(
         nd.Gamma(2.0, 3.0),
@@ -282,6 +282,7 @@ LEAVES: dict[str, tuple[Prior, Callable[[Any], Any]]] = {
     "Uniform": (BOUNDED["Uniform"], lambda x: 4.1 * jax.nn.sigmoid(x) - 1.0),
     "below": (BOUNDED["Uniform"], lambda x: 4.0 * jax.nn.sigmoid(x) - 1.001),
     "the real line": (BOUNDED["Uniform"], lambda x: x),
+    "a Beta at its ends": (lambda: nd.Beta(2.0, 3.0), lambda x: jnp.sin(x) ** 2),
     "half a line": (BOUNDED["TruncatedNormal"], lambda x: jnp.exp(x) - 1.0),
     "another bound": (BOUNDED["left TruncatedNormal"], lambda x: jnp.exp(x) - 2.0),
     "the unit interval of a half": (
@@ -364,6 +365,24 @@ def test_a_bound_that_a_branch_computes_is_read_where_it_stands() -> None:
         rb.sample("z", nd.Normal(0.0, 1.0), guide=nd.TransformedDistribution(base, shift))
 
     assert np.isfinite(rb.ELBO(model).compile().value_and_grad({"a": 0.5}, jax.random.key(0))[0])
+
+
+def test_data_just_beyond_a_bound_have_no_density() -> None:
+    """The rounding that a draw is allowed is not allowed to data."""
+
+    def model() -> None:
+        rb.sample("x", nd.Normal(0.0, 1.0), guide=nd.Normal(rb.param("a", 0.7), 1.0))
+        rb.observe("y", nd.Uniform(0.0, 1.0), np.float32(1.0000002))
+
+    plan = rb.ELBO(model).compile()
+    assert plan.value_and_grad(plan.init(0), jax.random.key(0))[0] == -math.inf
+
+
+def test_a_masked_prior_accepts_a_guide_beyond_its_bounds() -> None:
+    def model() -> None:
+        rb.sample("z", nd.Uniform(0.0, 1.0).mask(False), guide=nd.Normal(0.0, 1.0))
+
+    assert np.isfinite(rb.ELBO(model).compile().value_and_grad({}, jax.random.key(0))[0])
 
 
 def test_a_guide_inside_known_bounds_is_accepted() -> None:

@@ -106,8 +106,7 @@ def _arithmetic(op: Operation, given: Sequence[Range]) -> Range:
         case "lax.mul":
             return given[0] * given[1]
         case "lax.div":
-            quotient = given[0] * given[1].reciprocal()
-            return quotient if _is_float(op.results[0]) else _truncated(quotient)
+            return given[0] / given[1] if _is_float(op.results[0]) else ANY
         case "lax.rsqrt" if given[0].nonnegative:
             return increasing("lax.sqrt", given[0]).reciprocal()
         case "lax.pow" if given[0].positive:

@@ -141,7 +141,7 @@ class Range:
         return Range.of(-self.high, -self.low, self.below, self.above)
 
     def __add__(self, other: Range) -> Range:
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             low, high = self.low + other.low, self.high + other.high
         return Range.of(low, high, self.above or other.above, self.below or other.below)
 
@@ -165,11 +165,18 @@ class Range:
             return product.made_positive() if self.positive and other.positive else product
         return Range.of(low, high, other.positive and self.above, other.positive and self.below)
 
+    def __truediv__(self, other: Range) -> Range:
+        if not other.is_point or not (other.positive or (-other).positive):
+            return self * other.reciprocal()
+        if not other.positive:
+            return -(self / -other)
+        return Range.of(self.low / other.low, self.high / other.low, self.above, self.below)
+
     def reciprocal(self) -> Range:
         """1/x, where x has one sign."""
         if not self.nonnegative:
             return -(-self).reciprocal() if (-self).nonnegative else ANY
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             inverse = Range.of(1 / self.high, 1 / self.low, self.below, self.above)
         return inverse.made_positive()
 
@@ -223,5 +230,5 @@ def joined(ranges: Iterable[Range]) -> Range:
 
 def _times(a: Ends, b: Ends) -> Ends:
     """a·b, where an infinite end times 0 is 0."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return np.where((a == 0) | (b == 0), 0.0, a * b)

@@ -45,7 +45,7 @@ _ACCEPTED = {
     Support.REAL: ANY,
     Support.POSITIVE: POSITIVE,
     Support.NONNEGATIVE: NONNEGATIVE,
-    Support.UNIT_INTERVAL: UNIT,
+    Support.UNIT_INTERVAL: OPEN_UNIT,
     Support.CIRCULAR: ANGLE,
 }
 """Where a law with a support of real numbers has a density without jumps."""
@@ -95,21 +95,29 @@ class Ranges:
         An end that the law holds may be passed by the rounding of a few operations: whoever asks
         takes the density's own formula there, without its jump.
         """
-        draw = op.value.owner
-        if isinstance(draw, prob.SampleOp):
-            if draw.law is op.law:
-                return True
-            mine, theirs = law_support(draw.law), law_support(op.law)
-            if mine is not None and theirs is not None and mine.within(theirs):
-                return True
+        if _drawn_inside(op):
+            return True
+        accepted, value = self._accepted(op.law), self.of(op.value)
+        slack = 0.0 if value.is_point else 4 * rounding(element_of(op.value.type))
+        return accepted is not None and value.within(accepted, slack)
+
+    def needs_no_guard(self, op: prob.LogDensityOp) -> bool:
+        """
+        Whether a density may be written without its jump: for a draw that its law keeps inside, and
+        where rounding past an end meets a formula that is finite there.
+        """
+        if _drawn_inside(op):
+            return True
         accepted = self._accepted(op.law)
-        slack = 4 * rounding(element_of(op.value.type))
-        return accepted is not None and self.of(op.value).within(accepted, slack)
+        if accepted is None or not self.stays_inside(op):
+            return False
+        ends = ((accepted.above, accepted.low), (accepted.below, accepted.high))
+        return not any(is_open and bool(np.any(np.isfinite(end))) for is_open, end in ends)
 
     def reach_beyond(self, law: SSAValue, other: SSAValue) -> bool:
         """Whether draws of a law are known to leave the support of another one."""
         mine, theirs = self._support(law), self._support(other)
-        if mine is None or theirs is None:
+        if mine is None or theirs is None or _is_masked(other):
             return False
         interior = Range.of(mine.low, mine.high, above=True, below=True)
         slack = 4 * rounding(dist.float_element(law))
@@ -293,6 +301,20 @@ class Ranges:
             loc, scale = (self.of(argument) for argument in op.arguments)
             return loc + base * scale
         return increasing(_TRANSFORMS[op.transform.data], base)
+
+
+def _drawn_inside(op: prob.LogDensityOp) -> bool:
+    """Whether a value is a draw of a law whose support is in that of the law that scores it."""
+    draw = op.value.owner
+    if not isinstance(draw, prob.SampleOp):
+        return False
+    mine, theirs = law_support(draw.law), law_support(op.law)
+    known = mine is not None and theirs is not None and mine.within(theirs)
+    return draw.law is op.law or known
+
+
+def _is_masked(law: SSAValue) -> bool:
+    return any(isinstance(wrapper, dist.MaskOp) for wrapper in dist.wrapped(law)[1])
 
 
 def _met(ranges: Sequence[Range | None]) -> Range | None:

@@ -74,14 +74,11 @@ func.func @logistic(%x: tensor<f32>, %c: tensor<f32>) -> (tensor<f32>, tensor<f3
 
 // CHECK:      builtin.module {
 // CHECK-NEXT:   func.func @logistic(%x: tensor<f32>, %c: tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
-// CHECK-NEXT:     %ca = lax.neg %x : tensor<f32>
-// CHECK-NEXT:     %ca_1 = lax.softplus %ca : tensor<f32>
-// CHECK-NEXT:     %ca_2 = lax.neg %ca_1 : tensor<f32>
-// CHECK-NEXT:     %ca_3 = lax.mul %c, %ca_2 : tensor<f32>
-// CHECK-NEXT:     %cb = lax.softplus %x : tensor<f32>
-// CHECK-NEXT:     %cb_1 = lax.neg %cb : tensor<f32>
-// CHECK-NEXT:     %cb_2 = lax.mul %c, %cb_1 : tensor<f32>
-// CHECK-NEXT:     func.return %x, %ca_3, %cb_2 : tensor<f32>, tensor<f32>, tensor<f32>
+// CHECK-NEXT:     %y = lax.logistic %x : tensor<f32>
+// CHECK-NEXT:     %n = lax.neg %y : tensor<f32>
+// CHECK-NEXT:     %ca = lax.xlogy %c, %y : tensor<f32>
+// CHECK-NEXT:     %cb = lax.xlog1py %c, %n : tensor<f32>
+// CHECK-NEXT:     func.return %x, %ca, %cb : tensor<f32>, tensor<f32>, tensor<f32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
 
@@ -113,21 +110,23 @@ func.func @softplus(%x: tensor<f32>, %z: tensor<f32>) -> (tensor<f32>, tensor<f3
 
 // -----
 
-// A draw that its own law scores gives its noise back, at any scale; other differences stay.
+// A draw that its own law scores gives its noise back, scaled or at location 0; other differences stay.
 func.func @draws(%l: tensor<f32>, %s: tensor<f32>, %e: tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
   %scaled = lax.mul %s, %e : tensor<f32>
   %x = lax.add %l, %scaled : tensor<f32>
   %c = lax.sub %x, %l : tensor<f32>
   %z = lax.div %c, %s : tensor<f32>
-  %y = lax.add %e, %l : tensor<f32>
-  %d = lax.sub %y, %l : tensor<f32>
+  %zero = lax.constant "0.0" : tensor<f32>
+  %y = lax.add %zero, %e : tensor<f32>
+  %d = lax.sub %y, %zero : tensor<f32>
   %kept = lax.sub %l, %y : tensor<f32>
   func.return %z, %d, %kept : tensor<f32>, tensor<f32>, tensor<f32>
 }
 
 // CHECK:      builtin.module {
 // CHECK-NEXT:   func.func @draws(%l: tensor<f32>, %s: tensor<f32>, %e: tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
-// CHECK-NEXT:     %y = lax.add %e, %l : tensor<f32>
+// CHECK-NEXT:     %zero = lax.constant "0.0" : tensor<f32>
+// CHECK-NEXT:     %y = lax.add %zero, %e : tensor<f32>
 // CHECK-NEXT:     %kept = lax.sub %l, %y : tensor<f32>
 // CHECK-NEXT:     func.return %e, %e, %kept : tensor<f32>, tensor<f32>, tensor<f32>
 // CHECK-NEXT:   }
