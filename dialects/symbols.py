@@ -22,7 +22,7 @@ from relbo_ir.dialects.dist import OpaqueOp, TransformedByOp, float_element, law
 from relbo_ir.dialects.key import KeyType
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob.functions import ElboOp, FuncOp
-from relbo_ir.dialects.tensors import element_of, is_float, shape_of_type, with_shape
+from relbo_ir.dialects.tensors import has_floats, shape_of_type, with_shape
 
 Types = Sequence[Attribute]
 Asked = tuple[SymbolRefAttr, Types, Types]
@@ -133,7 +133,7 @@ def _types(op: Operation) -> tuple[list[Attribute], list[Attribute]]:
 
 
 def _floats(types: Types) -> list[Attribute]:
-    return [t for t in types if is_float(element_of(t))]
+    return [t for t in types if has_floats(t)]
 
 
 def _row(array: Attribute) -> Attribute:

@@ -123,6 +123,11 @@ def element_of(type_: Attribute) -> Attribute | None:
     return type_.get_element_type() if is_tensor(type_) else None
 
 
+def has_floats(type_: Attribute) -> bool:
+    """Whether a type is a tensor of floats."""
+    return is_float(element_of(type_))
+
+
 def shape_of_type(type_: Attribute) -> tuple[int, ...]:
     """The shape of a tensor type; a key has rank 0. TypeError for anything else."""
     if isinstance(type_, KeyType):

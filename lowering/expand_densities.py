@@ -64,10 +64,9 @@ class ExpandDensitiesPass(ModulePass):
         found = [density for density in op.walk() if isinstance(density, prob.LogDensityOp)]
         functions = Functions(op)
         ranges = Ranges()
-        guards = [not ranges.needs_no_guard(density) for density in found]
         values: dict[SSAValue, SSAValue] = {
-            density.result: _expanded(density, guard, functions)
-            for density, guard in zip(found, guards, strict=True)
+            density.result: _expanded(density, ranges.needs_guard(density), functions)
+            for density in found
         }
         replace_uses(values)
         for density in found:

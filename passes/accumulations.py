@@ -15,7 +15,7 @@ from xdsl.traits import SymbolTable
 from relbo_ir.dialects import lax, prob
 from relbo_ir.dialects.lax import integer, tuple_of
 from relbo_ir.dialects.symbols import symbols_in
-from relbo_ir.dialects.tensors import element_of, is_float, shape_of_type, with_shape
+from relbo_ir.dialects.tensors import has_floats, shape_of_type, with_shape
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.rewriting import replace
@@ -86,7 +86,7 @@ class _Term:
 def _undone(result: SSAValue) -> SSAValue | None:
     """The sum that replaces a carried result; None, and nothing done, where that is no such sum."""
     op = result.owner
-    if not isinstance(op, lax.ScanOp) or not is_float(element_of(result.type)):
+    if not isinstance(op, lax.ScanOp) or not has_floats(result.type):
         return None
     number, carries = op.results.index(result), op.num_carry.value.data
     function = _own_body(op) if number < carries else None

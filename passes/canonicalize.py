@@ -109,9 +109,9 @@ class LogOfLogistic(RewritePattern):
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if op.name == "lax.log":
-            given, flips = _operand(op.operands[-1], "lax.logistic"), ["neg"]
+            given, flips = _operand(op.operands[0], "lax.logistic"), ["neg"]
         elif op.name == "lax.log1p":
-            given, flips = _operand(_operand(op.operands[-1], "lax.neg"), "lax.logistic"), []
+            given, flips = _operand(_operand(op.operands[0], "lax.neg"), "lax.logistic"), []
         else:
             return
         if given is None:
@@ -140,17 +140,13 @@ class SoftplusDifference(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if op.name not in ("lax.add", "lax.sub"):
             return
-        one, other = op.operands
-        negated = _operand(one, "lax.neg")
-        if op.name == "lax.sub" and negated is not None:
-            less, more = negated, _operand(other, "lax.neg")
-        elif op.name == "lax.sub":
-            less, more = other, one
-        elif negated is not None:
-            less, more = negated, other
-        else:
-            less, more = _operand(other, "lax.neg"), one
-        x, minus = _operand(more, "lax.softplus"), _operand(less, "lax.softplus")
+        terms: dict[int, SSAValue] = {}
+        for value, sign in zip(op.operands, (1, 1 if op.name == "lax.add" else -1), strict=True):
+            negated = _operand(value, "lax.neg")
+            terms[sign if negated is None else -sign] = value if negated is None else negated
+        if len(terms) < 2:
+            return
+        x, minus = (_operand(terms[sign], "lax.softplus") for sign in (1, -1))
         if x is None or minus is None:
             return
         if _operand(minus, "lax.neg") is x or _operand(x, "lax.neg") is minus:

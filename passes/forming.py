@@ -11,7 +11,6 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.location import source_line
 from relbo_ir.passes.analyses.sameness import is_same
 from relbo_ir.passes.analyses.smoothness import SmoothnessOf
-from relbo_ir.passes.analyses.support import law_support
 from relbo_ir.passes.analyses.value_ranges import Ranges
 from relbo_ir.passes.analyses.walker import Order
 from relbo_ir.passes.expressions import Expression, Writer
@@ -171,7 +170,6 @@ def check_fits(
     op: prob.SampleOp, drawn: prob.SampleOp, law: SSAValue, value: SSAValue, ranges: Ranges
 ) -> None:
     """Refuses a guide's choice that is of another type or goes beyond the support of the model's."""
-    model, guide = law_support(op.law), law_support(law)
     if value.type != op.value.type:
         raise site_error(
             op,
@@ -179,8 +177,7 @@ def check_fits(
             + (f" (guide: {line})" if (line := source_line(drawn)) else ""),
             "give both sites one shape and kind (the same plates, to_event, discreteness)",
         )
-    beyond = model is not None and guide is not None and not guide.within(model)
-    if beyond or ranges.reach_beyond(law, op.law):
+    if ranges.reaches_beyond(law, op.law):
         mine, theirs = ranges.described(law), ranges.described(op.law)
         raise site_error(
             op,

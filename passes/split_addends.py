@@ -16,7 +16,7 @@ from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of, tuple_of
 from relbo_ir.dialects.prob import How
-from relbo_ir.dialects.tensors import element_of, is_float, with_shape
+from relbo_ir.dialects.tensors import element_of, has_floats, with_shape
 from relbo_ir.passes.accumulations import undo_accumulations
 from relbo_ir.passes.analyses.laws import sources
 from relbo_ir.passes.analyses.reach import reached_from
@@ -120,7 +120,7 @@ class _Splitter:
     def _split(self, value: SSAValue) -> list[SSAValue] | None:
         """The pieces, or None where the value is a piece itself."""
         op = value.owner
-        if not isinstance(op, Operation) or not is_float(element_of(value.type)):
+        if not isinstance(op, Operation) or not has_floats(value.type):
             return None
         match op:
             case lax.ReduceSumOp() | lax.ReshapeOp() | lax.SqueezeOp() | lax.TransposeOp():

@@ -150,6 +150,18 @@ class Transform(StrEnum):
     SIGMOID = "sigmoid"
     SOFTPLUS = "softplus"
 
+    @property
+    def elementwise(self) -> str | None:
+        """The elementwise op that it is, by its short name; None where it has arguments."""
+        return _ELEMENTWISE.get(self)
+
+
+_ELEMENTWISE = {
+    Transform.EXP: "exp",
+    Transform.SIGMOID: "logistic",
+    Transform.SOFTPLUS: "softplus",
+}
+
 
 @irdl_attr_definition
 class TransformAttr(EnumAttribute[Transform]):

@@ -18,7 +18,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import shape_of, tuple_of
-from relbo_ir.dialects.tensors import as_integer, element_of, is_float
+from relbo_ir.dialects.tensors import as_integer, element_of, has_floats
 from relbo_ir.passes.analyses.ranges import ANY, NONNEGATIVE, POSITIVE, UNIT, Ends, Range, joined
 
 _INCREASING: dict[str, Callable[[Ends], Ends]] = {
@@ -106,7 +106,7 @@ def _arithmetic(op: Operation, given: Sequence[Range]) -> Range:
         case "lax.mul":
             return given[0] * given[1]
         case "lax.div":
-            return given[0] / given[1] if _is_float(op.results[0]) else ANY
+            return given[0] / given[1] if has_floats(op.results[0].type) else ANY
         case "lax.rsqrt" if given[0].nonnegative:
             return increasing("lax.sqrt", given[0]).reciprocal()
         case "lax.pow" if given[0].positive:
@@ -170,11 +170,8 @@ def increasing(name: str, base: Range) -> Range:
     if name in _FROM_ZERO and not base.nonnegative:
         return NONNEGATIVE if name == "lax.sqrt" else ANY
     image = base.through(_INCREASING[name])
-    return (
-        image.made_positive()
-        if name in _POSITIVE or (name == "lax.sqrt" and base.positive)
-        else image
-    )
+    positive = name in _POSITIVE or (name == "lax.sqrt" and base.positive)
+    return image.made_positive() if positive else image
 
 
 def _sum(op: Operation, terms: Range) -> Range:
@@ -199,7 +196,8 @@ def _constant(op: lax.ConstantOp) -> Range:
 def _converted(op: lax.ConvertOp, base: Range) -> Range:
     if element_of(op.result.type) == i1:
         return UNIT  # whether x is not 0
-    return base if _is_float(op.result) or not _is_float(op.x) else _truncated(base)
+    whole = has_floats(op.x.type) and not has_floats(op.result.type)
+    return _truncated(base) if whole else base
 
 
 def _gathered(op: lax.GatherOp, base: Range) -> Range:
@@ -209,7 +207,7 @@ def _gathered(op: lax.GatherOp, base: Range) -> Range:
     fill = None if op.fill_value is None else op.fill_value.splat
     if fill is not None:
         return base.join(Range.point(float(fill)))
-    return base if _is_float(op.result) else ANY
+    return base if has_floats(op.result.type) else ANY
 
 
 def _truncated(base: Range) -> Range:
@@ -232,10 +230,6 @@ def held(value: SSAValue, found: Range) -> Range:
 
 def _has_elements(value: SSAValue) -> bool:
     return 0 not in shape_of(value)
-
-
-def _is_float(value: SSAValue) -> bool:
-    return is_float(element_of(value.type))
 
 
 _ROUNDING = {

@@ -205,12 +205,8 @@ class Range:
 
     def minimum(self, other: Range) -> Range:
         """min(x, y)."""
-        return Range.of(
-            self.join(other).low,
-            self.at_most(other).high,
-            self.join(other).above,
-            self.at_most(other).below,
-        )
+        below, above = self.join(other), self.at_most(other)
+        return Range.of(below.low, above.high, below.above, above.below)
 
 
 ANY = Range.of(-math.inf, math.inf)

@@ -20,7 +20,7 @@ from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
-from relbo_ir.dialects.tensors import element_of, is_float
+from relbo_ir.dialects.tensors import has_floats
 from relbo_ir.passes.analyses.laws import choice_of_draw, own_draw, sources
 from relbo_ir.passes.analyses.ranges import Range
 from relbo_ir.passes.analyses.smoothness_table import (
@@ -175,7 +175,9 @@ class SmoothnessOf(Walker[Fact]):
             return CONSTANT
         if op.name in SMOOTH_OPS:
             return (
-                worst if op.results and _is_float(op.results[0]) else _broken(op, "made discrete")
+                worst
+                if op.results and has_floats(op.results[0].type)
+                else _broken(op, "made discrete")
             )
         if op.name in LIPSCHITZ_OPS:
             return LIPSCHITZ
@@ -204,7 +206,7 @@ class SmoothnessOf(Walker[Fact]):
                 return worst
             case lax.IntegerPowOp() if self.ranges.of(op.x).positive:
                 return worst
-            case lax.ConvertOp() if _is_float(op.result) and _is_float(op.x):
+            case lax.ConvertOp() if has_floats(op.result.type) and has_floats(op.x.type):
                 return worst
             case lax.GatherOp() | lax.ScatterBase():
                 return _at_places(op, facts[1:2], worst)
@@ -258,7 +260,7 @@ class SmoothnessOf(Walker[Fact]):
         sampler is differentiable, and else its weight is smooth and its value fixed.
         """
         how = op.plan.data if op.plan is not None and op.how.data is How.EXACT else op.how.data
-        discrete = not _is_float(op.value)
+        discrete = not has_floats(op.value.type)
         if how in (How.SCORE, How.ENUMERATED) or discrete:
             return CONSTANT
         return worst
@@ -320,10 +322,6 @@ def _opaque_inside(law: SSAValue) -> bool:
 def _is_nan_test(op: Operation) -> bool:
     """x ≠ x: false for every number, so constant almost everywhere."""
     return op.name == "lax.ne" and op.operands[0] is op.operands[1]
-
-
-def _is_float(value: SSAValue) -> bool:
-    return is_float(element_of(value.type))
 
 
 def _broken(op: Operation, why: str) -> Fact:

@@ -12,7 +12,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import SymbolTable
 
 from relbo_ir.dialects import dist, lax, prob
-from relbo_ir.dialects.dist import Support, Transform
+from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.analyses.range_rules import held, increasing, result_range, rounding
 from relbo_ir.passes.analyses.ranges import (
@@ -56,11 +56,6 @@ _CONSTRAINED = {
     "nonnegative": NONNEGATIVE,
     "simplex": UNIT,
 }
-_TRANSFORMS: dict[Transform, str] = {
-    Transform.EXP: "lax.exp",
-    Transform.SOFTPLUS: "lax.softplus",
-    Transform.SIGMOID: "lax.logistic",
-}
 
 
 class Ranges:
@@ -101,23 +96,26 @@ class Ranges:
         slack = 0.0 if value.is_point else 4 * rounding(element_of(op.value.type))
         return accepted is not None and value.within(accepted, slack)
 
-    def needs_no_guard(self, op: prob.LogDensityOp) -> bool:
+    def needs_guard(self, op: prob.LogDensityOp) -> bool:
         """
-        Whether a density may be written without its jump: for a draw that its law keeps inside, and
-        where rounding past an end meets a formula that is finite there.
+        Whether a density must be written with its jump: but for a draw that its law keeps inside,
+        and where rounding past an end meets a formula that is finite there.
         """
         if _drawn_inside(op):
-            return True
+            return False
         accepted = self._accepted(op.law)
         if accepted is None or not self.stays_inside(op):
-            return False
+            return True
         ends = ((accepted.above, accepted.low), (accepted.below, accepted.high))
-        return not any(is_open and bool(np.any(np.isfinite(end))) for is_open, end in ends)
+        return any(is_open and bool(np.any(np.isfinite(end))) for is_open, end in ends)
 
-    def reach_beyond(self, law: SSAValue, other: SSAValue) -> bool:
+    def reaches_beyond(self, law: SSAValue, other: SSAValue) -> bool:
         """Whether draws of a law are known to leave the support of another one."""
+        named = law_support(law), law_support(other)
+        if named[0] is not None and named[1] is not None and not named[0].within(named[1]):
+            return True
         mine, theirs = self._support(law), self._support(other)
-        if mine is None or theirs is None or _is_masked(other):
+        if mine is None or theirs is None or dist.is_masked(other):
             return False
         interior = Range.of(mine.low, mine.high, above=True, below=True)
         slack = 4 * rounding(dist.float_element(law))
@@ -297,10 +295,11 @@ class Ranges:
         return low, high if "high" in named else Range.point(math.inf)
 
     def _transformed(self, op: dist.TransformedOp, base: Range) -> Range:
-        if op.transform.data is Transform.AFFINE:
-            loc, scale = (self.of(argument) for argument in op.arguments)
-            return loc + base * scale
-        return increasing(_TRANSFORMS[op.transform.data], base)
+        short = op.transform.data.elementwise
+        if short is not None:
+            return increasing(f"lax.{short}", base)
+        loc, scale = (self.of(argument) for argument in op.arguments)
+        return loc + base * scale
 
 
 def _drawn_inside(op: prob.LogDensityOp) -> bool:
@@ -311,10 +310,6 @@ def _drawn_inside(op: prob.LogDensityOp) -> bool:
     mine, theirs = law_support(draw.law), law_support(op.law)
     known = mine is not None and theirs is not None and mine.within(theirs)
     return draw.law is op.law or known
-
-
-def _is_masked(law: SSAValue) -> bool:
-    return any(isinstance(wrapper, dist.MaskOp) for wrapper in dist.wrapped(law)[1])
 
 
 def _met(ranges: Sequence[Range | None]) -> Range | None:

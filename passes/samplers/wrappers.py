@@ -6,7 +6,6 @@ from xdsl.dialects.builtin import i32
 from xdsl.dialects.func import CallOp
 
 from relbo_ir.dialects import dist
-from relbo_ir.dialects.dist import Transform
 from relbo_ir.passes.draws import Drawer, prob_shape, sampler_of
 from relbo_ir.passes.expressions import Expression
 
@@ -19,16 +18,11 @@ def _base(d: Drawer, op: dist.IndependentOp | dist.ExpandOp) -> Expression:
 @sampler_of(dist.TransformedOp)
 def _transformed(d: Drawer, op: dist.TransformedOp) -> Expression:
     w, x = d.writer, d.draw(op.base)
-    match op.transform.data:
-        case Transform.EXP:
-            return w.apply("exp", x)
-        case Transform.SIGMOID:
-            return w.apply("logistic", x)
-        case Transform.SOFTPLUS:
-            return w.apply("softplus", x)
-        case Transform.AFFINE:
-            loc, scale = (w.expression(a) for a in op.arguments)
-            return loc + scale * x
+    short = op.transform.data.elementwise
+    if short is not None:
+        return w.apply(short, x)
+    loc, scale = (w.expression(a) for a in op.arguments)
+    return loc + scale * x
 
 
 @sampler_of(dist.TransformedByOp)
