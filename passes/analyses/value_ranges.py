@@ -80,7 +80,7 @@ class Ranges:
             if waiting:
                 stack.extend(waiting)
                 continue
-            self._known[top] = held(top, self._rule(top))
+            self._note(top)
             stack.pop()
         return self._known[value]
 
@@ -200,14 +200,21 @@ class Ranges:
             case _:
                 return None
 
+    def _note(self, value: SSAValue) -> None:
+        """Keeps the range of a value, and those of all results of an op that calls functions."""
+        owner = value.owner
+        called = None if isinstance(owner, Block) else self._called(owner)
+        if isinstance(owner, Block) or called is None:
+            self._known[value] = held(value, self._rule(value))
+            return
+        for result, found in zip(owner.results, called, strict=True):
+            self._known[result] = held(result, found)
+
     def _rule(self, value: SSAValue) -> Range:
         owner = value.owner
-        if isinstance(owner, Block):
-            return self._argument(value, owner)
-        called = self._called(owner)
-        if called is not None:
-            return called[owner.results.index(value)]
         match owner:
+            case Block():
+                return self._argument(value, owner)
             case prob.SampleOp() | prob.DrawOp():
                 return self._drawn(owner.law)
             case prob.ScanOp():
