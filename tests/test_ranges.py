@@ -385,6 +385,19 @@ def test_a_masked_prior_accepts_a_guide_beyond_its_bounds() -> None:
     assert np.isfinite(rb.ELBO(model).compile().value_and_grad({}, jax.random.key(0))[0])
 
 
+def test_a_count_keeps_its_sign() -> None:
+    """A draw or an index does not wrap around, however wide its range is."""
+
+    def model() -> None:
+        k = rb.sample("k", nd.Poisson(3.0), guide=nd.Poisson(2.0))
+        x = rb.sample("x", nd.Normal(0.0, 1.0), guide=nd.Normal(rb.param("a", 0.7), 1.0))
+        rb.factor("f", jnp.log(jnp.exp(x) + k) + jnp.sum(jnp.log(jnp.exp(x) + jnp.arange(3))))
+
+    module, _ = trace_elbo(model, None, NOTHING)
+    planned = apply(module, FormElboPass(), "relbo-assign-estimators")
+    assert plans(planned) == {"k": "score", "x": "pathwise"}
+
+
 def test_a_guide_inside_known_bounds_is_accepted() -> None:
     def model() -> None:
         rb.sample("z", nd.Uniform(-1.0, 3.0), guide=nd.Uniform(-1.0, 2.0))

@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from relbo_ir.dialects import lax
+from relbo_ir.dialects import lax, prob
 from relbo_ir.dialects.lax import shape_of, tuple_of
 from relbo_ir.dialects.tensors import as_integer, element_of, has_floats
 from relbo_ir.passes.analyses.ranges import ANY, NONNEGATIVE, POSITIVE, UNIT, Ends, Range, joined
@@ -216,8 +216,8 @@ def _truncated(base: Range) -> Range:
 
 
 def held(value: SSAValue, found: Range) -> Range:
-    """What the elements of a value can be: integers wrap around where they do not fit."""
-    element = element_of(value.type)
+    """What the elements of a value can be: integers wrap around where arithmetic passes an end."""
+    element, owner = element_of(value.type), value.owner
     if element == i1:
         return found if found.within(UNIT) else UNIT
     integer = as_integer(element)
@@ -225,7 +225,10 @@ def held(value: SSAValue, found: Range) -> Range:
         return found
     width, signed = integer.width.data, integer.signedness.data is not Signedness.UNSIGNED
     low, high = (-(2.0 ** (width - 1)), 2.0 ** (width - 1)) if signed else (0.0, 2.0**width)
-    return found if found.within(Range.of(low, high - 1)) else ANY
+    every = Range.of(low, high - 1)
+    if isinstance(owner, (prob.SampleOp, prob.DrawOp, prob.ScanOp, lax.IotaOp)):
+        return found.meet(every)
+    return found if found.within(every) else ANY
 
 
 def _has_elements(value: SSAValue) -> bool:
