@@ -69,7 +69,8 @@ def interleave(
 
     `build` makes the contestants anew (compiled again, in other memory), as luck there moves a
     small kernel's time by some per cent. Each turn makes `calls` calls and waits for the arrays of
-    each one. The collector is off while the clock runs.
+    each one. The order of each round is drawn (the same in each run), as who comes after another
+    process's threads or a large array is slower for it. The collector is off while the clock runs.
     """
     rows: list[dict[str, NDArray[np.float64]]] = []
     for _ in range(builds):
@@ -91,9 +92,9 @@ def _take_turns(
 ) -> dict[str, NDArray[np.float64]]:
     names = list(contestants)
     seconds = {name: np.empty(rounds) for name in names}
+    random = np.random.default_rng(0)
     for number in range(rounds):
-        shift = number % len(names)
-        for name in names[shift:] + names[:shift]:
+        for name in random.permutation(names).tolist():
             call = contestants[name]
             start = time.perf_counter()
             for _ in range(calls):

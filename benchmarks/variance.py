@@ -305,7 +305,7 @@ def measure(name: str, python: str | None, quick: bool) -> bool:
             print(f"  {PYRO:<26}not measured (--pyro-python)")
         check(found)
         print(f"  norm of the gradient {math.sqrt(square):.4g}")
-        holds = _race(name, contestants, found, params, pyro, square, 10 if quick else 40)
+        holds = _race(name, contestants, found, params, pyro, square, 20 if quick else 100)
         if pyro is not None:
             pyro.close()
     return holds
