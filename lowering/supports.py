@@ -68,8 +68,11 @@ def conditions_of_set(w: Writer, support: Support, x: Expression) -> list[Expres
 
 
 def _conditions(w: Writer, family: dist.FamilyOp, x: Expression) -> list[Expression]:
+    """None where the formula itself is −∞ outside."""
     match family.FAMILY.support:
         case Support.CATEGORY:
+            return []
+        case Support.BOOLEAN if isinstance(family, dist.BernoulliLogitsOp):
             return []
         case Support.POSITIVE | Support.NONNEGATIVE if isinstance(family, _NOTHING_AT_ZERO):
             return [w.call("gt", x, 0.0)]

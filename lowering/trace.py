@@ -24,6 +24,7 @@ from relbo_ir.lowering.flatten_sites import flatten_sites
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_draws import import_draws
 from relbo_ir.lowering.import_jaxpr import Handler, Importer
+from relbo_ir.lowering.known_arrays import write_known_arrays
 from relbo_ir.lowering.laws import build_law
 from relbo_ir.lowering.numpyro_protocol import CONCRETIZATION, SiteTracer, run_under
 from relbo_ir.lowering.traced_equations import (
@@ -226,6 +227,7 @@ class _Writer:
         keep = without_inits(closed.jaxpr, key)
         importer.inline(keep, constants, data)
         importer.insert(prob.ReturnOp())
+        write_known_arrays(self.block, self.roles, closed.consts)
 
     def _closure(self, index: int) -> Attribute:
         return prob.ClosureAttr(prob.NameAttr(self.name), IntAttr(index))

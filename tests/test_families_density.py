@@ -152,6 +152,28 @@ def test_density_at_edges(make: Callable[[], Any], value: Any, wanted: float) ->
         np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("logit", "outcome", "wanted", "slope"),
+    [
+        (30.0, 1, -9.357623e-14, 9.357623e-14),
+        (-30.0, 0, -9.357623e-14, -9.357623e-14),
+        (30.0, 0, -30.0, -1.0),
+        (np.inf, 1, 0.0, 0.0),
+        (-np.inf, 1, -np.inf, 1.0),
+        (0.7, 0.5, -np.inf, 0.0),
+    ],
+)
+def test_a_bernoulli_of_large_log_odds(
+    logit: float, outcome: float, wanted: float, slope: float
+) -> None:
+    """In single precision, where x·logit − softplus(logit) is 0 or NaN; and between outcomes."""
+    law = lambda logits: nd.Bernoulli(logits=logits)  # noqa: E731
+    x, at = jnp.asarray(outcome), jnp.float32(logit)
+    ours = density_function(law, x, (at,))
+    np.testing.assert_allclose(ours(x, at), wanted, rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(ours, argnums=1)(x, at), slope, rtol=1e-6)
+
+
 @pytest.mark.compat
 @pytest.mark.parametrize("name", NAMES)
 def test_no_opaque_primitive(name: str) -> None:

@@ -221,8 +221,10 @@ def _range_of(module: Any, name: str) -> Range:
 
 Prior = Callable[[], Any]
 UNIT_INTERVAL = nd.constraints.unit_interval
+LOWS, WIDTHS = np.array([-1.0, 0.0, 2.0], np.float32), np.array([1.0, 0.5, 3.0], np.float32)
 BOUNDED: dict[str, Prior] = {
     "Uniform": lambda: nd.Uniform(-1.0, 3.0),
+    "Uniforms with an interval each": lambda: nd.Uniform(LOWS, LOWS + 2.0 * WIDTHS).to_event(1),
     "Uniforms in a plate": lambda: nd.Uniform(0.3, 0.9).expand([3]).to_event(1),
     "TruncatedNormal": lambda: nd.TruncatedNormal(0.2, 1.0, low=-1.0, high=2.0),
     "left TruncatedNormal": lambda: nd.TruncatedNormal(0.2, 1.0, low=-1.0),
@@ -282,6 +284,10 @@ LEAVES: dict[str, tuple[Prior, Callable[[Any], Any]]] = {
     "Uniform": (BOUNDED["Uniform"], lambda x: 4.1 * jax.nn.sigmoid(x) - 1.0),
     "below": (BOUNDED["Uniform"], lambda x: 4.0 * jax.nn.sigmoid(x) - 1.001),
     "the real line": (BOUNDED["Uniform"], lambda x: x),
+    "one of several bounds": (
+        lambda: nd.Uniform(0.0, np.array([1.0, 0.9, 1.0], np.float32)).to_event(1),
+        lambda x: jax.nn.sigmoid(x) * np.ones(3, np.float32),
+    ),
     "a Beta at its ends": (lambda: nd.Beta(2.0, 3.0), lambda x: jnp.sin(x) ** 2),
     "half a line": (BOUNDED["TruncatedNormal"], lambda x: jnp.exp(x) - 1.0),
     "another bound": (BOUNDED["left TruncatedNormal"], lambda x: jnp.exp(x) - 2.0),

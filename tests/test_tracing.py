@@ -16,7 +16,7 @@ import pytest
 from helpers.languages import LANGUAGES, NATIVE
 from jax.core import Tracer
 from numpyro import handlers
-from numpyro.distributions.transforms import SigmoidTransform
+from numpyro.distributions.transforms import AffineTransform, SigmoidTransform
 from numpyro.infer.autoguide import AutoNormal
 from numpyro.infer.util import log_density
 
@@ -357,6 +357,53 @@ def test_closed_over_arrays_are_passed_afresh_and_code_is_shared() -> None:
     np.testing.assert_allclose(first.value({}, 0), constant - 7.0, rtol=1e-6)
     np.testing.assert_allclose(second.value({}, 0), constant - 0.125, rtol=1e-6)
     np.testing.assert_allclose(first.value({}, 0), constant - 7.0, rtol=1e-6)
+
+
+def _closures(module: Any) -> dict[str, list[str]]:
+    """The types of the arrays that each function closes over and that are arguments of it."""
+    return {
+        op.sym_name.data: [str(argument.type) for argument, _ in op.arguments(prob.ClosureAttr)]
+        for op in module.walk()
+        if isinstance(op, prob.FuncOp)
+    }
+
+
+@pytest.mark.parametrize("kind", [np.array, jnp.array])
+def test_arrays_that_bounds_are_computed_from_are_known(kind: Any) -> None:
+    """In the model and in the guide, as scales of one number are; observations stay arguments."""
+    low, width = kind([0.0, 1.0, -2.0]), kind([1, 2, 3])
+
+    def make(y: Any) -> tuple[Any, Any, rb.Objective]:
+        def model() -> None:
+            z = rb.sample("z", dist.Uniform(low, low + 2 * width))
+            rb.observe("y", dist.Normal(z, 1.0), y)
+
+        def guide() -> None:
+            base = dist.Normal(rb.param("loc", 0.3 * jnp.ones(3)), 1.0)
+            onto = [SigmoidTransform(), AffineTransform(low, 2 * width)]
+            rb.sample("z", dist.TransformedDistribution(base, onto))
+
+        return model, guide, rb.ELBO(model, guide).compile()
+
+    model, guide, objective = make(kind([0.1, 0.2, 0.3]))
+    assert _closures(objective.ir(1)) == {"model": ["tensor<3xf32>"], "guide": []}
+    assert ", pathwise\n" in str(objective.explain())
+    check_against_numpyro(objective, model, guide, ())
+    assert make(kind([0.4, 0.2, 0.3]))[2].source() == objective.source()
+    low = low - 0.5
+    assert make(kind([0.1, 0.2, 0.3]))[2].source() != objective.source()
+
+
+def test_long_arrays_of_bounds_stay_arguments() -> None:
+    """Their text would hide the program, and the choice is scored."""
+    low, high = np.linspace([0.0, 1.0], [0.5, 2.0], 257, dtype=np.float32).T
+
+    def model() -> None:
+        rb.sample("z", dist.Uniform(low, high).to_event(1))
+
+    objective = rb.ELBO(model, AutoNormal(model)).compile()
+    assert _closures(objective.ir(1))["model"] == ["tensor<257xf32>"] * 2
+    assert ", pathwise\n" not in str(objective.explain())
 
 
 def test_precisions_do_not_share_code() -> None:

@@ -83,7 +83,12 @@ def _bernoulli(w: Writer, x: Expression, probs: Expression) -> Expression:
 
 @density_of(dist.BernoulliLogitsOp)
 def _bernoulli_logits(w: Writer, x: Expression, logits: Expression) -> Expression:
-    return x * logits - w.apply("softplus", logits)
+    """
+    −softplus(∓logits), and −∞ for an x that is neither 0 nor 1: where x·logits − softplus(logits)
+    is a difference of numbers that are nearly equal, this is not one, and XLA's code is faster.
+    """
+    zero = w.select(w.call("eq", x, 0.0), math.inf, logits)
+    return -w.apply("softplus", w.select(w.call("eq", x, 1.0), zero, -logits))
 
 
 @density_of(dist.PoissonOp)

@@ -343,11 +343,11 @@ def _read(value: SSAValue) -> list[SSAValue]:
         inherits = isinstance(parent, prob.GradientOp)
         return [parent.operand_values[owner.args.index(value)]] if inherits else []
     if isinstance(owner, (prob.SampleOp, prob.DrawOp)):
-        return _ends_of_law(owner.law)
+        return ends_of_law(owner.law)
     return [] if isinstance(owner, prob.ScanOp) else list(owner.operands)
 
 
-def _ends_of_law(law: SSAValue) -> list[SSAValue]:
+def ends_of_law(law: SSAValue) -> list[SSAValue]:
     """The values that the ends of a law's support may be computed from."""
     owner = law.owner
     if isinstance(owner, dist.FamilyOp):
@@ -356,4 +356,4 @@ def _ends_of_law(law: SSAValue) -> list[SSAValue]:
         return []
     inner = [v for v in owner.operands if isinstance(v.type, prob.LawType)]
     moved = list(owner.arguments) if isinstance(owner, dist.TransformedOp) else []
-    return [*moved, *(v for base in inner for v in _ends_of_law(base))]
+    return [*moved, *(v for base in inner for v in ends_of_law(base))]
