@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
@@ -59,7 +59,7 @@ def _computed_from(values: Iterable[SSAValue]) -> set[SSAValue]:
 def _is_known(array: Any, decides: bool) -> bool:
     """Whether it is an array of real numbers, there already, and short or of one number."""
     kinds = (jnp.floating, jnp.integer, jnp.bool_)
-    if isinstance(array, jax.core.Tracer) or not array.size:
+    if isinstance(array, Tracer) or not array.size:
         return False
     if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
         return False

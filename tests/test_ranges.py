@@ -117,6 +117,10 @@ def test_within_is_the_order_of_sets(
     assert one[0].within(one[0].join(other[0]))
 
 
+def test_no_elements_have_no_ends() -> None:
+    assert Range.of(0.0, np.zeros((0,))).hull().is_line
+
+
 def test_an_open_end_is_not_met() -> None:
     assert not UNIT.within(Range.of(0.0, 1.0, above=True))
     assert Range.of(0.0, 1.0, above=True).within(UNIT)
@@ -239,6 +243,13 @@ BOUNDED: dict[str, Prior] = {
     "exponential of a Uniform": lambda: nd.TransformedDistribution(
         nd.Uniform(-1.0, 1.0),
         nd.transforms.ExpTransform(domain=nd.constraints.interval(-1.0, 1.0)),
+    ),
+    "exponential of a Normal that is moved": lambda: nd.TransformedDistribution(
+        nd.Normal(0.0, 1.0),
+        [
+            nd.transforms.AffineTransform(rb.param("m", 0.3), 2.0),
+            nd.transforms.ExpTransform(),
+        ],
     ),
     "VonMises": lambda: nd.VonMises(0.3, 2.0),
     "mixture": lambda: nd.MixtureGeneral(

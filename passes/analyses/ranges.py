@@ -64,9 +64,14 @@ class Range:
         """Whether every element is known."""
         return bool(np.all(self.low == self.high) and np.all(np.isfinite(self.low)))
 
+    @property
+    def is_line(self) -> bool:
+        """Whether nothing is known of any element."""
+        return bool(np.all(np.isneginf(self.low)) and np.all(np.isposinf(self.high)))
+
     def hull(self) -> Range:
         """One interval for all elements."""
-        if self.low.size == 0:
+        if 0 in (self.low.size, self.high.size):
             return ANY
         if not self.low.ndim and not self.high.ndim:
             return self

@@ -286,6 +286,8 @@ class Ranges:
                 return None if base is None else _narrowest(base)
             case dist.TransformedOp() as op:
                 base = self._accepted(op.base)
+                if base is not None and base.is_line and not op.transform.data.elementwise:
+                    return ANY  # moved and scaled by whatever is not 0, the line is the line
                 fixed = all(self.of(argument).is_point for argument in op.arguments)
                 return self._transformed(op, base) if base is not None and fixed else None
             case dist.TransformedByOp():
