@@ -10,7 +10,8 @@ from typing import Any
 import jax
 from numpyro import handlers
 
-from relbo_ir.dialects.errors import ModelError
+from relbo_ir.dialects.errors import ModelError, RelboError
+from relbo_ir.lowering.sites import origin_of
 
 MEAN_FIELD = "mean-field"
 _NAMES = {
@@ -61,6 +62,15 @@ def prepare_auto_guide(guide: Any, key: jax.Array, args: Any, kwargs: Mapping[st
         raise ModelError(
             f"the model has no automatic guide: {error}",
             "write a guide; automatic ones are for continuous choices",
+        ) from error
+    except (RuntimeError, ImportError, ValueError, AssertionError) as error:
+        origin = origin_of(error)
+        if origin.raiser != "numpyro" or isinstance(error, RelboError):
+            raise
+        raise ModelError(
+            f"NumPyro's {type(guide).__name__} refuses the model: {error}",
+            "write a guide; automatic ones are for continuous choices",
+            line=origin.line,
         ) from error
     except jax.errors.UnexpectedTracerError as error:
         raise ModelError(

@@ -136,6 +136,24 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     return _opaque(law)
 
 
+def widened(
+    law: Any, described: tuple[LawSpec, list[Any]], batch: tuple[int, ...], site: str
+) -> tuple[LawSpec, list[Any]]:
+    """The description of a law on a wider batch; what is traced has one shape, and is traced anew."""
+    spec, arrays = described
+    if batch == tuple(law.batch_shape):
+        return described
+    if _has_one_shape(spec):
+        return describe(law.expand(batch), site)
+    return LawSpec("expand", (batch,), spec), arrays
+
+
+def _has_one_shape(spec: LawSpec) -> bool:
+    if spec.kind in ("opaque", "transformed_by"):
+        return True
+    return any(_has_one_shape(part) for part in (spec.base, *spec.others) if part is not None)
+
+
 def mask_of(law: Any) -> Any:
     """The mask of a masked distribution, as booleans of its batch shape."""
     mask = jnp.asarray(law._mask, bool)  # pyright: ignore[reportPrivateUsage]

@@ -23,7 +23,7 @@ from relbo_ir.dialects.rng import stable_hash
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import constraint_attr
 from relbo_ir.lowering.control_flow import run_control_flow
-from relbo_ir.lowering.laws import LawSpec, describe, mask_of
+from relbo_ir.lowering.laws import LawSpec, describe, mask_of, widened
 from relbo_ir.lowering.site_values import (
     as_floats,
     check_observed,
@@ -302,8 +302,7 @@ class SiteTracer(Messenger):
                     site=name,
                     line=line,
                 )
-        if tuple(batch) != tuple(law.batch_shape):
-            spec = LawSpec("expand", (tuple(batch),), spec)
+        spec, arrays = widened(law, (spec, arrays), tuple(batch), name)
         sites.OBSERVE.bind(
             *arrays,
             value,

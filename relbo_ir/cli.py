@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from relbo_ir.dialects.errors import ModelError, RelboError
 from relbo_ir.emission import FORMS, LEVELS, at_level, emit
-from relbo_ir.opt import ERRORS, message
-from relbo_ir.storage import arrays_to_bytes, check_writable, read_arrays, write_file
+from relbo_ir.opt import ERRORS, TEXT_ERRORS, message
+from relbo_ir.storage import arrays_to_bytes, check_writable, is_stream, read_arrays, write_file
 from relbo_ir.targets import PythonTarget, TextTarget, parse_assignments, read_target
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def _objective(target: PythonTarget | TextTarget, options: argparse.Namespace) -
 
 
 def _emit(options: argparse.Namespace) -> None:
+    if options.out is not None:
+        check_writable(options.out)
     target = read_target(options.target)
     arrays: dict[str, Any] = {}
     if isinstance(target, PythonTarget):
@@ -120,12 +122,13 @@ def _emit(options: argparse.Namespace) -> None:
     if options.out is None:
         print(text)
         return
-    if options.to not in LEVELS:
-        arrays = {}
+    if options.to not in LEVELS or is_stream(Path(options.out)):
+        arrays = {}  # as when it is printed
     beside = Path(options.out).with_suffix(".npz")
     if arrays and beside == Path(options.out):
         raise ModelError(f"{beside} is for the program's arrays", "give --out another suffix")
     if arrays:
+        check_writable(beside)
         write_file(beside, arrays_to_bytes(arrays))
     write_file(options.out, f"{text}\n".encode())
 
@@ -160,7 +163,9 @@ class _UsersErrors:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, (RelboError, SyntaxError)):
+        if not isinstance(error, Exception) or isinstance(
+            error, (RelboError, SyntaxError, *TEXT_ERRORS)
+        ):
             return
         from relbo_ir.lowering.sites import origin_of
 

@@ -43,6 +43,8 @@ Key = int | jax.Array
 def as_key(key: Key) -> jax.Array:
     """A typed random key, from a typed key, a raw one (uint32), or an int."""
     if isinstance(key, (int, np.integer)):
+        if not -(2**63) <= key < 2**63:
+            raise ModelError(f"the key {key} has more than 64 bits", "give a smaller whole number")
         return jax.random.key(int(key))
     if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         return key

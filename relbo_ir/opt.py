@@ -20,13 +20,17 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 from relbo_ir.dialects.errors import RelboError
 from relbo_ir.dialects.scopes import verify_scopes
 
-ERRORS = (
-    RelboError,
+TEXT_ERRORS = (
     ParseError,
     DiagnosticException,
     ArgSpecParseError,
     UnregisteredConstructException,
     AlreadyRegisteredConstructException,
+)
+"""What xDSL raises for bad text, with its place in the text."""
+ERRORS = (
+    RelboError,
+    *TEXT_ERRORS,
     ValueError,
     RecursionError,
     OSError,

@@ -13,6 +13,9 @@ import jax
 import numpy as np
 
 from relbo_ir.diagnostics import ParetoK, Plateau, pareto_k, plateau
+from relbo_ir.dialects import prob
+from relbo_ir.dialects.errors import ModelError
+from relbo_ir.dialects.location import source_line
 from relbo_ir.inference_data import axes_of, inference_data
 from relbo_ir.notebook import preformatted
 from relbo_ir.objective import Key, Objective, Params, as_key
@@ -75,7 +78,10 @@ class Fit:
         return {name: np.asarray(value) for name, value in constrained.items()}
 
     def sample_posterior(self, n: int, key: Key = 0) -> dict[str, np.ndarray[Any, Any]]:
-        """`n` draws from the fitted guide: every choice and named value, each of shape (n, ...)."""
+        """
+        `n` draws from the fitted guide: every choice and named value, each of shape (n, ...). A
+        choice in a subsampled plate is drawn for a minibatch, another one in each draw.
+        """
         program = self.objective.draws
         data = self.objective.data_for(program)
         keys = jax.random.split(as_key(key), n)
@@ -133,7 +139,11 @@ class Fit:
         return Forward(self.objective.origin.model(args, kwargs), self.params)
 
     def log_weights(self, n: int = 4000, key: Key = 0) -> np.ndarray[Any, Any]:
-        """log p(x, z) − log q(z) (nats, float64) at `n` draws z of the fitted guide."""
+        """
+        log p(x, z) − log q(z) (nats, float64) at `n` draws z of the fitted guide. Raises ModelError
+        where a plate is subsampled: a minibatch's weights are not those of the data.
+        """
+        _check_not_subsampled(self.objective)
         program = self.objective.addends
         data = self.objective.data_for(program)
         run = jax.vmap(program.plain, in_axes=(None, 0, None), axis_size=n)
@@ -213,3 +223,16 @@ class Fit:
                 label = name + (f"[{','.join(map(str, index))}]" if index else "")
                 rows.append((label, [float(column[index]) for column in columns]))
         return titles, rows
+
+
+def _check_not_subsampled(objective: Objective) -> None:
+    for op in objective.ir(1).walk():
+        if isinstance(op, prob.PlateOp) and op.subsample is not None:
+            name = op.sym_name.data
+            raise ModelError(
+                f'plate "{name}" is subsampled, and the importance weights of a minibatch say '
+                "nothing of the fit",
+                f'compile the ELBO with the whole plate "{name}" (subsample_size=None), and start '
+                "its fit from this one: fit(init=...)",
+                line=source_line(op),
+            )

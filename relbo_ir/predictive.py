@@ -48,6 +48,7 @@ class Forward:
         """
         if n < 1:
             raise ValueError(f"a model is run once at least, not {n} times")
+        self._check_whole()
         choices = self._choices()
         fresh = list(choices) if fresh is None else fresh
         for name in fresh:
@@ -103,6 +104,19 @@ class Forward:
         ops = [op for op in self.model.module.walk() if isinstance(op, prob.SampleOp)]
         mine = find_function(self.model.module, self.model.function)
         return {op.site.data: op for op in ops if op.parent_op() is mine}
+
+    def _check_whole(self) -> None:
+        """Refuses minibatches: each run would have rows of its own, and mean other elements."""
+        function = find_function(self.model.module, self.model.function)
+        for op in function.walk():
+            if isinstance(op, prob.SubsampleOp):
+                name = op.plate.string_value()
+                raise ModelError(
+                    f'the model draws a minibatch of plate "{name}", another one in each run, so '
+                    "the rows of two runs are not of the same elements",
+                    f'give arguments for which plate "{name}" is not subsampled (subsample_size=None)',
+                    line=source_line(op),
+                )
 
     def _params(self, module: ModuleOp) -> dict[str, Any]:
         """The values of the model's own parameters."""

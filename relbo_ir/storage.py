@@ -34,10 +34,14 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 def write_file(path: str | Path, content: bytes) -> None:
     """
     Replaces a file in one step: whoever reads it sees the old content or all of the new. The bytes
-    are on the disk when this returns. Raises ModelError where the place cannot be written.
+    are on the disk when this returns. A link is followed. Raises ModelError where the place cannot be written.
     """
     path = Path(path)
     try:
+        if is_stream(path):
+            path.write_bytes(content)
+            return
+        path = Path(os.path.realpath(path))
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -60,11 +64,19 @@ def check_writable(path: str | Path) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        if is_stream(path):
+            return
+        path = Path(os.path.realpath(path))
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
         raise _unwritable(path, error) from error
     os.close(handle)
     os.unlink(name)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether it is a device or a pipe: written to, never replaced, and nothing is put beside it."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _umask() -> int:

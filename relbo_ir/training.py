@@ -63,7 +63,7 @@ def fit(
     parameters (with restarts, where all of them end so), and for a checkpoint of another fit.
     """
     if steps < 1:
-        raise ValueError(f"a fit takes one step at least, not {steps}")
+        raise ValueError(f"a fit takes one step at least, not {steps}: give steps=1 or more")
     if restarts < 1:
         raise ValueError(f"a fit starts once at least, not {restarts} times")
     if checkpoint is not None and restarts > 1:

@@ -197,3 +197,43 @@ def test_opaque_laws_are_predicted_too() -> None:
     fit = rb.fit(rb.ELBO(vonmises, vonmises_guide), Y, steps=1, progress=False)
     draws = fit.posterior_predictive(n=200)["y"]
     assert draws.shape == (200, 3) and np.abs(draws).max() <= np.pi
+
+
+AFTER: dict[str, Any] = {
+    "prior_predictive": lambda fit, *args: fit.prior_predictive(*args, n=4),
+    "posterior_predictive": lambda fit, *args: fit.posterior_predictive(*args, n=4),
+    "held_out_log_density": lambda fit, *args: fit.held_out_log_density(*args, n=4),
+}
+
+
+def _by_rows(count: int | None) -> rb.Fit:
+    def model(y: Any, count: int | None) -> None:
+        mean = rb.sample("mean", dist.Normal(0.0, 2.0))
+        with rb.plate("rows", len(y), subsample=count) as i:
+            rb.observe("y", dist.Normal(mean, 1.0), y[i])
+
+    def guide(y: Any, count: int | None) -> None:
+        rb.sample("mean", dist.Normal(rb.param("loc", 1.0), 0.125))
+
+    return rb.fit(rb.ELBO(model, guide), np.arange(6.0), count, steps=2, progress=False)
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_minibatches_are_not_mixed(name: str) -> None:
+    """Two runs have other rows, so no element of their results is of one row of the data."""
+    fit = _by_rows(2)
+    with pytest.raises(rb.ModelError, match='a minibatch of plate "rows"') as caught:
+        AFTER[name](fit)
+    assert "test_after_fit_predictive.py:" in str(caught.value)
+    with pytest.raises(rb.ModelError, match='a minibatch of plate "rows"'):
+        AFTER[name](fit, np.arange(9.0), 4)
+    assert AFTER[name](fit, np.arange(9.0), None)["y"].shape[-1] == 9
+
+
+def test_minibatches_have_no_weights_and_no_inference_data() -> None:
+    fit = _by_rows(2)
+    with pytest.raises(rb.ModelError, match='plate "rows" is subsampled'):
+        fit.pareto_k()
+    with pytest.raises(rb.ModelError, match='a minibatch of plate "rows"'):
+        fit.to_arviz()
+    assert _by_rows(None).log_weights(3).shape == (3,)

@@ -318,3 +318,49 @@ def test_hostile_ir_runs_nothing(tmp_path: Path) -> None:
     result = command("relbo-opt", str(path), "-p", "relbo-form-elbo,no-such")
     refused(result, "no-such")
     assert not proof.exists()
+
+
+def test_a_model_that_numpyros_guides_refuse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "counts.py"
+    law = edited(
+        'z = rb.sample("z", dist.Normal(0.0, 1.0))', 'z = rb.sample("z", dist.Poisson(3.0))'
+    )
+    path.write_text(law.replace("rb.ELBO(model, guide)", "rb.ELBO(model)"))
+    refused(
+        run("relbo", ["fit", str(path), "--quiet"], capsys), "AutoNormal refuses", "write a guide"
+    )
+
+
+def test_a_key_of_too_many_bits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "good.py"
+    path.write_text(GOOD)
+    refused(run("relbo", ["fit", str(path), "--key", "9" * 20], capsys), "64 bits", "smaller")
+
+
+def test_text_that_ends_early_is_placed_where_it_ends(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cut.mlir"
+    path.write_text("builtin.module {\n  %0 = lax.co")
+    result = run("relbo", ["explain", str(path)], capsys)
+    refused(result, "cut.mlir:2:14")
+    assert "mend the statement" not in result.errors
+
+
+def test_where_emitted_text_goes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing beside a folder; through a link; to a pipe."""
+    path = tmp_path / "good.py"
+    path.write_text(GOOD)
+    (tmp_path / "folder.mlir").mkdir()
+    emit = ["emit", str(path), "--to", "prob", "--out"]
+    refused(run("relbo", [*emit, str(tmp_path / "folder.mlir")], capsys), "it is a folder")
+    assert not (tmp_path / "folder.npz").exists()
+    (tmp_path / "link.mlir").symlink_to(tmp_path / "target.mlir")
+    assert run("relbo", [*emit, str(tmp_path / "link.mlir")], capsys).code == 0
+    assert (tmp_path / "link.mlir").is_symlink()
+    assert "prob.func @model" in (tmp_path / "target.mlir").read_text()
+    assert run("relbo", [*emit, os.devnull], capsys).code == 0
+    assert not Path(os.devnull).is_file()
+    assert not Path(f"{os.devnull}.npz").exists()

@@ -484,3 +484,33 @@ def test_inverse_gaussian_as_a_numpyro_distribution() -> None:
         assert dist.InverseGaussian(jnp.ones(3), 1.0).batch_shape == (3,)
         with pytest.raises(TypeError, match="random key"):
             law.sample(0)
+
+
+OBSERVED: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "SoftLaplace": (lambda m: nd.SoftLaplace(m, 1.5), np.array([0.3, -1.0, 2.0])),
+    "ZeroInflatedDistribution": (
+        lambda m: nd.ZeroInflatedDistribution(nd.Poisson(jnp.exp(m)), gate=0.3),
+        np.array([0, 1, 3]),
+    ),
+    "a transform without a name": (
+        lambda m: nd.TransformedDistribution(nd.Normal(m, 1.0), nt.PowerTransform(3.0)),
+        np.array([0.3, 1.0, 2.0]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OBSERVED)
+def test_many_values_of_one_traced_law(name: str) -> None:
+    """Without a plate: NumPyro scores each value by the one law."""
+    law, y = OBSERVED[name]
+
+    def model() -> None:
+        rb.observe("y", law(rb.param("m", 0.4)), y)
+
+    with jax.enable_x64(True):
+        value, gradient = (objective := rb.ELBO(model).compile()).value_and_grad(
+            objective.init(), 0
+        )
+        wanted, slope = jax.value_and_grad(lambda m: law(m).log_prob(y).sum())(0.4)
+        np.testing.assert_allclose(value, wanted, rtol=1e-9)
+        np.testing.assert_allclose(gradient["m"], slope, rtol=1e-9)
