@@ -14,6 +14,7 @@ import scipy.stats
 from helpers.densities import density_function, density_module, expanded
 from helpers.families import FAMILIES, POINTS, TRIALS, Family
 
+import relbo_ir as rb
 from relbo_ir.dialects import lax
 
 JAX_BETALN = 2e-6
@@ -188,3 +189,22 @@ def test_no_opaque_primitive(name: str) -> None:
     gradient = imported(lambda *xs: gradients(ours, xs[0], xs[1:]), value, *parameters)
     left = [op.primitive.data for op in gradient.walk() if isinstance(op, lax.BindOp)]
     assert not left
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("name", NAMES)
+def test_no_opaque_primitive_in_a_draw(name: str) -> None:
+    """Nor in the program that draws from the family, scores the draw and differentiates."""
+    family = FAMILIES[name]
+    _, parameters = given(family)
+
+    def model() -> None:
+        rb.sample("z", family.make(*parameters))
+
+    def guide() -> None:
+        rb.sample("z", family.make(*parameters))
+        rb.param("unused", 0.0)
+
+    program = rb.ELBO(model, guide).compile().ir(4)
+    assert [op for op in program.walk() if op.name.startswith("rng.")]
+    assert not [op for op in program.walk() if isinstance(op, lax.BindOp)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import jax
 import pytest
+from helpers.numpyro_families import FAMILY_CASES
 from helpers.numpyro_models import CASES, Case
 from helpers.numpyro_reference import assert_equal, reference
 
@@ -20,7 +21,7 @@ def double_precision() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *FAMILY_CASES], ids=lambda case: case.name)
 def test_value_and_gradient_are_numpyros(case: Case) -> None:
     guide = case.guide
     if is_auto_guide(guide):  # once: it runs the model and searches for a start

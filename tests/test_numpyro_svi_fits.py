@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers.numpyro_families import FAMILY_CASES
 from helpers.numpyro_models import CASES, Case
 from numpyro.infer import SVI, Trace_ELBO
 from scipy import stats
@@ -76,7 +77,7 @@ LIMIT = stats.t.isf(FALSE_ALARM / 2, FITS - 1)
 
 # What NumPyro says of a choice that a handler fixes.
 @pytest.mark.filterwarnings("ignore:Found vars in model but not guide")
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *FAMILY_CASES], ids=lambda case: case.name)
 def test_svi_with_our_loss_reaches_the_elbo_of_its_own(case: Case) -> None:
     mean, error = difference(case, relbo_ir.numpyro.ELBO())
     assert abs(mean) < LIMIT * error
