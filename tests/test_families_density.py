@@ -199,7 +199,8 @@ def test_no_opaque_primitive_in_a_draw(name: str) -> None:
     _, parameters = given(family)
 
     def model() -> None:
-        rb.sample("z", family.make(*parameters))
+        z = rb.sample("z", family.make(*parameters))
+        rb.factor("used", 1.0 * jnp.sum(z))
 
     def guide() -> None:
         rb.sample("z", family.make(*parameters))
