@@ -12,6 +12,7 @@ from xdsl.rewriter import Rewriter
 
 from relbo_ir.dialects import dist, prob
 from relbo_ir.dialects.errors import PassError
+from relbo_ir.passes.forming import without_masks
 from relbo_ir.passes.report import NAMES
 
 
@@ -160,7 +161,8 @@ class _Runner:
 
     def _draw(self, op: prob.SampleOp | prob.ObserveOp) -> SSAValue:
         drawn = self._new[op.drawn] if isinstance(op, prob.SampleOp) and op.drawn else None
-        draw = prob.SampleOp(op.site.data, self._new[op.law], drawn=drawn, plates=op.plates)
+        law = without_masks(self.block, *dist.wrapped(self._new[op.law]))
+        draw = prob.SampleOp(op.site.data, law, drawn=drawn, plates=op.plates)
         if isinstance(op, prob.SampleOp):
             draw.value.name_hint = op.value.name_hint
         self._add(draw, op)

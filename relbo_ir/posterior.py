@@ -173,7 +173,7 @@ class Fit:
             "posterior_predictive": {name: predicted[name] for name in model.observed},
             "log_likelihood": {name: densities[name] for name in model.observed},
         }
-        return inference_data(groups, model.observations(), axes_of(model.model.module))
+        return inference_data(groups, model.observations(draws), axes_of(model.model.module))
 
     def save(self, path: str | Path) -> None:
         """

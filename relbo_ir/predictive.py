@@ -95,9 +95,10 @@ class Forward:
         function = find_function(self.model.module, self.model.function)
         return [op.site.data for op in function.walk() if isinstance(op, prob.ObserveOp)]
 
-    def observations(self) -> Draws:
-        """The observed values, by site."""
-        rows: Draws = self.runs(jax.random.key(0), 1, {}, fresh=None, results="values")
+    def observations(self, draws: Draws) -> Draws:
+        """The observed values, by site; where choices make them, at the first row of these draws."""
+        given = {name: rows[:1] for name, rows in draws.items()}
+        rows = self.runs(jax.random.key(0), 1, given, results="values")
         return {name: value[0] for name, value in rows.items()}
 
     def _choices(self) -> dict[str, prob.SampleOp]:

@@ -237,3 +237,28 @@ def test_minibatches_have_no_weights_and_no_inference_data() -> None:
     with pytest.raises(rb.ModelError, match='a minibatch of plate "rows"'):
         fit.to_arviz()
     assert _by_rows(None).log_weights(3).shape == (3,)
+
+
+def test_what_is_masked_is_drawn_and_a_prior_that_has_no_draws_is_not() -> None:
+    """As NumPyro's `Predictive` does; missing values (`obs_mask`) are masked by NumPyro."""
+    seen = np.array([True, False, True])
+
+    def model(y: Any) -> None:
+        mean = numpyro.sample("mean", nd.ImproperUniform(nd.constraints.real, (), ()))
+        with numpyro.plate("rows", 3):
+            numpyro.sample("y", nd.Normal(mean, 0.5), obs=y, obs_mask=seen)
+            with numpyro.handlers.mask(mask=seen):
+                numpyro.sample("x", nd.Normal(mean, 0.5), obs=y)
+
+    def guide(y: Any) -> None:
+        numpyro.sample("mean", nd.Normal(numpyro.param("loc", 1.0), 0.125))
+        with numpyro.plate("rows", 3), numpyro.handlers.mask(mask=~seen):
+            numpyro.sample("y_unobserved", nd.Normal(1.0, 0.5))
+
+    fit = rb.fit(rb.ELBO(model, guide), Y, steps=2, progress=False)
+    draws = fit.posterior_predictive(n=4000)
+    centre, sd = float(fit.params["loc"]), (0.125**2 + 0.5**2) ** 0.5
+    standard(draws["x"], centre, sd)
+    standard(draws["y_observed"], centre, sd)
+    data: Any = fit.to_arviz(20)
+    np.testing.assert_array_equal(data.observed_data["x"].values, Y)
