@@ -109,7 +109,8 @@ class Fit:
         """
         `n` draws of the model's observations from their laws and of its named values, each of shape
         (n, ...), at draws of the fitted guide. The arguments are the model's, of any shape (those
-        of `compile` when none are given); observed values among them are read for their shape alone.
+        of `compile` when none are given); observed values among them are read for their shape alone,
+        and a site that was observed and is not with these arguments (y=None) is drawn.
 
         A choice that `fresh` names is drawn from the model given the others: right where its
         elements are new ones, new groups say. Raises ModelError where a choice that is not fresh
@@ -117,7 +118,9 @@ class Fit:
         """
         draws_key, model_key = jax.random.split(as_key(key))
         draws = self.sample_posterior(n, draws_key)
-        return self._forward(args, kwargs).runs(model_key, n, draws, fresh)
+        model = self._forward(args, kwargs)
+        unseen = [name for name in self._forward((), {}).observed if name in model.choices]
+        return model.runs(model_key, n, draws, [*fresh, *unseen])
 
     def held_out_log_density(
         self, *args: Any, n: int = 1000, key: Key = 0, fresh: Sequence[str] = (), **kwargs: Any

@@ -49,7 +49,7 @@ class Forward:
         if n < 1:
             raise ValueError(f"a model is run once at least, not {n} times")
         self._check_whole()
-        choices = self._choices()
+        choices = self.choices
         fresh = list(choices) if fresh is None else fresh
         for name in fresh:
             if name not in choices:
@@ -101,7 +101,9 @@ class Forward:
         rows = self.runs(jax.random.key(0), 1, given, results="values")
         return {name: value[0] for name, value in rows.items()}
 
-    def _choices(self) -> dict[str, prob.SampleOp]:
+    @property
+    def choices(self) -> dict[str, prob.SampleOp]:
+        """The model's choices, by site."""
         ops = [op for op in self.model.module.walk() if isinstance(op, prob.SampleOp)]
         mine = find_function(self.model.module, self.model.function)
         return {op.site.data: op for op in ops if op.parent_op() is mine}

@@ -262,3 +262,22 @@ def test_what_is_masked_is_drawn_and_a_prior_that_has_no_draws_is_not() -> None:
     standard(draws["y_observed"], centre, sd)
     data: Any = fit.to_arviz(20)
     np.testing.assert_array_equal(data.observed_data["x"].values, Y)
+
+
+def test_observations_that_are_left_out_are_drawn() -> None:
+    """NumPyro's idiom: `y=None` where the model is to make y."""
+
+    def model(x: Any, y: Any = None) -> None:
+        slope = numpyro.sample("slope", nd.Normal(0.0, 2.0))
+        with numpyro.plate("rows", len(x)):
+            numpyro.sample("y", nd.Normal(slope * x, 0.5), obs=y)
+
+    def guide(x: Any, y: Any = None) -> None:
+        numpyro.sample("slope", nd.Normal(numpyro.param("loc", 1.0), 0.125))
+
+    fit = rb.fit(rb.ELBO(model, guide), np.ones(3), Y, steps=2, progress=False)
+    x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    draws = fit.posterior_predictive(x, n=4000)
+    standard(draws["y"], float(fit.params["loc"]) * x, np.hypot(0.125 * x, 0.5))
+    with pytest.raises(rb.ModelError, match="there are no values for the choices y"):
+        fit.held_out_log_density(x)
