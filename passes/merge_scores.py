@@ -219,8 +219,9 @@ def _attached(
 
 
 def _total(terms: Sequence[Expression]) -> Expression:
-    total = terms[0]
-    for term in terms[1:]:
+    """The sum, from the last one back: sums that end alike share that end (by `cse`)."""
+    total = terms[-1]
+    for term in reversed(terms[:-1]):
         total = total + term
     return total
 

@@ -132,3 +132,25 @@ def test_a_score_choice_below_a_pathwise_one_is_compiled() -> None:
     exact = interpret_module(module, values).gradient()
     found = interpret_module(apply(module, *steps, *MERGE), values).gradient()
     np.testing.assert_allclose(found["loc"], exact["loc"], rtol=1e-9)
+
+
+def test_the_program_of_a_chain_is_linear_in_its_sites() -> None:
+    """Each choice moves all addends from its own on: these sums share their ends."""
+
+    def size(count: int) -> int:
+        def model() -> None:
+            z: Any = 0.0
+            for k in range(count):
+                z = relbo_ir.sample(f"z{k}", nd.Bernoulli(logits=1.0 * z - 0.3))
+
+        def guide() -> None:
+            z: Any = 0.0
+            for k in range(count):
+                logits = relbo_ir.param(f"p{k}", 0.1) + 0.5 * z
+                z = relbo_ir.sample(f"z{k}", nd.Bernoulli(logits=logits))
+
+        compiled = relbo_ir.ELBO(model, guide).compile(pipeline="score-function")
+        return sum(1 for _ in compiled.ir(4).walk())
+
+    four, eight, twelve = (size(count) for count in (4, 8, 12))
+    assert twelve - eight == eight - four

@@ -47,8 +47,8 @@ prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #pro
 // CHECK-NEXT:         %c = lax.broadcast_in_dim %f {dimensions = array<i64>} : (tensor<f32>) -> tensor<2xf32>
 // CHECK-NEXT:         %0 = lax.reduce_sum %c {axes = array<i64: 0>} : (tensor<2xf32>) -> tensor<f32>
 // CHECK-NEXT:         %1 = lax.reduce_sum %c {axes = array<i64: 0>} : (tensor<2xf32>) -> tensor<f32>
-// CHECK-NEXT:         %2 = lax.add %a, %b : tensor<4xf32>
-// CHECK-NEXT:         %3 = lax.add %a, %b : tensor<4xf32>
+// CHECK-NEXT:         %2 = lax.add %b, %a : tensor<4xf32>
+// CHECK-NEXT:         %3 = lax.add %b, %a : tensor<4xf32>
 // CHECK-NEXT:         %4 = estim.running_mean %3 {state = #prob.name"z", decay = 5.000000e-01 : f64} : tensor<4xf32>
 // CHECK-NEXT:         %5 = lax.sub %2, %4 : tensor<4xf32>
 // CHECK-NEXT:         %6 = lax.stop_gradient %5 : tensor<4xf32>
