@@ -5,9 +5,9 @@ Both take the same models, guides, particles and step-size schedule (`first_fits
 number of steps: the smallest of a doubling grid (then 20,000 to 40,000) that ends within 0.05 nats, as
 `relbo_ir` with 100,000 draws tells for both (a network's ELBO is told per image). The best ELBO is the
 better one of their fits of 20,000 steps; who is not within 0.05 nats of it after 40,000 is timed for as
-many, and that is said. Then fresh processes take turns, one fit each; JAX's compilation caches are off, and both
-packages have Python's bytecode on disk, as installed ones do. A fit is its parameters: neither is
-asked for its last ELBO.
+many, and that is said. Then fresh processes take turns, one fit each; JAX's compilation caches are
+off, and both packages have Python's bytecode on disk, as installed ones do. A fit is its
+parameters: neither is asked for its last ELBO.
 
     python benchmarks/first_fit.py [--rounds N] [PROBLEM ...]
 """

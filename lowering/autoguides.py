@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from numpyro import handlers
 
-from relbo_ir.dialects.errors import ModelError, RelboError
+from relbo_ir.dialects.errors import ModelError
 from relbo_ir.lowering.sites import origin_of
 
 MEAN_FIELD = "mean-field"
@@ -65,7 +65,7 @@ def prepare_auto_guide(guide: Any, key: jax.Array, args: Any, kwargs: Mapping[st
         ) from error
     except (RuntimeError, ImportError, ValueError, AssertionError) as error:
         origin = origin_of(error)
-        if origin.raiser != "numpyro" or isinstance(error, RelboError):
+        if origin.raiser != "numpyro":
             raise
         raise ModelError(
             f"NumPyro's {type(guide).__name__} refuses the model: {error}",

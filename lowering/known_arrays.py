@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.lowering.types import literal, struct
+from relbo_ir.passes.analyses.reach import closure
 from relbo_ir.passes.analyses.value_ranges import ends_of_law
 
 _LONGEST = 256
@@ -22,12 +23,12 @@ _LONGEST = 256
 def write_known_arrays(block: Block, roles: list[Attribute], arrays: Sequence[Any]) -> None:
     """
     Makes constants of a function's closed-over `arrays` of one number (NumPyro makes them of the
-    numbers in a law), and of short ones that the ends of a law's support, or a point,
-    are computed from. All others stay arguments: functions that differ in them alone share code.
+    numbers in a law), and of short ones that the ends of a law's support, or a point, are computed
+    from. All others stay arguments: functions that differ in them alone share code.
     """
     laws = [v for op in block.walk() for v in op.results if isinstance(v.type, prob.LawType)]
     points = [op.value for op in block.walk() if isinstance(op, dist.DeltaOp)]
-    ends = _computed_from([*points, *(end for law in laws for end in ends_of_law(law))])
+    ends = closure([*points, *(end for law in laws for end in ends_of_law(law))], _operands)
     for index in reversed(range(len(roles))):
         argument, role = block.args[index], roles[index]
         if not isinstance(role, prob.ClosureAttr):
@@ -42,18 +43,8 @@ def write_known_arrays(block: Block, roles: list[Attribute], arrays: Sequence[An
         del roles[index]
 
 
-def _computed_from(values: Iterable[SSAValue]) -> set[SSAValue]:
-    """These values, and all that they are computed from."""
-    found: set[SSAValue] = set()
-    waiting = list(values)
-    while waiting:
-        value = waiting.pop()
-        if value in found:
-            continue
-        found.add(value)
-        if isinstance(value.owner, Operation):
-            waiting.extend(value.owner.operands)
-    return found
+def _operands(value: SSAValue) -> Sequence[SSAValue]:
+    return value.owner.operands if isinstance(value.owner, Operation) else ()
 
 
 def _is_known(array: Any, decides: bool) -> bool:

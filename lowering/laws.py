@@ -114,7 +114,7 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
             return base, arrays
         if base.kind == "opaque":
             return _opaque(law)
-        if _is_traced(base):
+        if base.kind in ("transformed", "transformed_by") and _is_traced(base):
             inner = law.base_dist
             wide = inner.base_dist.expand(tuple(law.batch_shape))
             return describe(nd.TransformedDistribution(wide, inner.transforms), site)
@@ -143,15 +143,9 @@ def widened(
     spec, arrays = described
     if batch == tuple(law.batch_shape):
         return described
-    if _has_one_shape(spec):
+    if _is_traced(spec):
         return describe(law.expand(batch), site)
     return LawSpec("expand", (batch,), spec), arrays
-
-
-def _has_one_shape(spec: LawSpec) -> bool:
-    if spec.kind in ("opaque", "transformed_by"):
-        return True
-    return any(_has_one_shape(part) for part in (spec.base, *spec.others) if part is not None)
 
 
 def mask_of(law: Any) -> Any:
@@ -223,10 +217,10 @@ def _mixture(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
 
 
 def _is_traced(spec: LawSpec) -> bool:
-    """Whether a law holds a traced transform, which has one shape."""
-    while spec.kind == "transformed" and spec.base is not None:
-        spec = spec.base
-    return spec.kind == "transformed_by"
+    """Whether a law is made of a traced law or transform, which has one shape."""
+    if spec.kind in ("opaque", "transformed_by"):
+        return True
+    return spec.base is not None and _is_traced(spec.base)
 
 
 def _floats(values: list[Any]) -> list[Any]:

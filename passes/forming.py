@@ -9,6 +9,7 @@ from xdsl.ir import Attribute, Block, SSAValue
 from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.location import source_line
+from relbo_ir.passes.analyses.reach import closure
 from relbo_ir.passes.analyses.sameness import is_same
 from relbo_ir.passes.analyses.smoothness import SmoothnessOf
 from relbo_ir.passes.analyses.value_ranges import Ranges
@@ -63,21 +64,15 @@ def check_points(block: Block, parameters: Block) -> None:
 
 def _moves_by_both(value: SSAValue, parameters: Block) -> bool:
     """Whether a value reads a draw and, other than through draws, a parameter."""
-    draws = moves = False
-    seen: set[SSAValue] = set()
-    waiting = [value]
-    while waiting:
-        value = waiting.pop()
-        if value in seen:
-            continue
-        seen.add(value)
-        if value.owner is parameters:
-            moves = True
-        elif isinstance(value.owner, prob.SampleOp):
-            draws = True
-        elif not isinstance(value.owner, Block):
-            waiting.extend(v for op in value.owner.walk() for v in op.operands)
-    return draws and moves
+    read = closure([value], _read_but_for_draws)
+    moves = any(v.owner is parameters for v in read)
+    return moves and any(isinstance(v.owner, prob.SampleOp) for v in read)
+
+
+def _read_but_for_draws(value: SSAValue) -> list[SSAValue]:
+    if isinstance(value.owner, (Block, prob.SampleOp)):
+        return []
+    return [v for op in value.owner.walk() for v in op.operands]
 
 
 def without_masks(block: Block, law: SSAValue, wrappers: Sequence[dist.Wrapper]) -> SSAValue:

@@ -119,8 +119,11 @@ class Fit:
         draws_key, model_key = jax.random.split(as_key(key))
         draws = self.sample_posterior(n, draws_key)
         model = self._forward(args, kwargs)
-        unseen = [name for name in self._forward((), {}).observed if name in model.choices]
-        return model.runs(model_key, n, draws, [*fresh, *unseen])
+        unseen = [name for name in model.choices if name not in (*draws, *fresh)]
+        if unseen:
+            observed = self._forward((), {}).observed
+            fresh = [*fresh, *(name for name in unseen if name in observed)]
+        return model.runs(model_key, n, draws, fresh)
 
     def held_out_log_density(
         self, *args: Any, n: int = 1000, key: Key = 0, fresh: Sequence[str] = (), **kwargs: Any

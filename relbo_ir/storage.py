@@ -34,15 +34,15 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 def write_file(path: str | Path, content: bytes) -> None:
     """
     Replaces a file in one step: whoever reads it sees the old content or all of the new. The bytes
-    are on the disk when this returns. A link is followed. Raises ModelError where the place cannot be written.
+    are on the disk when this returns. A link is followed. Raises ModelError where the place cannot
+    be written.
     """
     path = Path(path)
     try:
         if is_stream(path):
             path.write_bytes(content)
             return
-        path = Path(os.path.realpath(path))
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, name = _part_of(path)
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -51,7 +51,7 @@ def write_file(path: str | Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        os.replace(name, os.path.realpath(path))
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
@@ -61,17 +61,22 @@ def write_file(path: str | Path, content: bytes) -> None:
 def check_writable(path: str | Path) -> None:
     """Raises the error that `write_file` would, before the work whose result is to be written."""
     path = Path(path)
+    if is_stream(path):
+        return
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        if is_stream(path):
-            return
-        path = Path(os.path.realpath(path))
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, name = _part_of(path)
     except OSError as error:
         raise _unwritable(path, error) from error
     os.close(handle)
     os.unlink(name)
+
+
+def _part_of(path: Path) -> tuple[int, str]:
+    """An open file, and its name, in the folder of the file that a path leads to."""
+    path = Path(os.path.realpath(path))
+    return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
 
 
 def is_stream(path: Path) -> bool:

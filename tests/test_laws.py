@@ -492,6 +492,10 @@ OBSERVED: dict[str, tuple[Callable[[Any], Any], Any]] = {
         lambda m: nd.ZeroInflatedDistribution(nd.Poisson(jnp.exp(m)), gate=0.3),
         np.array([0, 1, 3]),
     ),
+    "a transform of a traced law": (
+        lambda m: nd.TransformedDistribution(nd.SoftLaplace(m, 1.5), nt.ExpTransform()),
+        np.array([0.3, 1.0, 2.0]),
+    ),
     "a transform without a name": (
         lambda m: nd.TransformedDistribution(nd.Normal(m, 1.0), nt.PowerTransform(3.0)),
         np.array([0.3, 1.0, 2.0]),
