@@ -204,8 +204,9 @@ class RunningMeanOp(IRDLOperation):
     """
     The running mean of a value over earlier steps, Σ decayᵏ·cₜ₋ₖ / Σ decayᵏ over k ≥ 1, and 0 at
     the first step; a step's value is its mean over particles, and one that is not finite is left
-    out. Independent of all draws of its own step, so a baseline for any upstream; derivative 0.
-    `state` names what the program hands from step to step for it.
+    out. Where the mean lags behind, element by element, one of decay 0.9 takes its place.
+    Independent of all draws of its own step, so a baseline for any upstream; derivative 0. `state`
+    names what the program hands from step to step for it.
 
     ```mlir
     %b = estim.running_mean %c {state = #prob.name"f", decay = 0.9 : f64} : tensor<8xf32>

@@ -142,6 +142,7 @@ class _Expander:
             case dist.OpaqueOp() as opaque:
                 drawn = dist.law_of(law)
                 value = w.convert(x, drawn.value.get_element_type())
+                value = w.broadcast(value, drawn.value.get_shape())
                 return self._call(opaque.log_prob, [value, *opaque.parameters], drawn.batch_shape)
             case _:
                 raise PassError.at(

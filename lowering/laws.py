@@ -114,10 +114,8 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
             return base, arrays
         if base.kind == "opaque":
             return _opaque(law)
-        if base.kind in ("transformed", "transformed_by") and _is_traced(base):
-            inner = law.base_dist
-            wide = inner.base_dist.expand(tuple(law.batch_shape))
-            return describe(nd.TransformedDistribution(wide, inner.transforms), site)
+        if _is_traced(base):
+            return describe(_wider(law.base_dist, tuple(law.batch_shape)), site)
         return LawSpec("expand", (tuple(law.batch_shape),), base), arrays
     if cls is nd.TransformedDistribution:
         described = _transformed(law, site)
@@ -202,8 +200,6 @@ def _truncated_normal(law: Any) -> tuple[LawSpec, list[Any]]:
 
 def _mixture(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     """The weights as logarithms, after the components."""
-    mixing = law.mixing_distribution
-    by_logits = type(mixing) is nd.CategoricalLogits
     same = type(law) is nd.MixtureSameFamily
     components = [law.component_distribution] if same else law.component_distributions
     specs, arrays = [], list[Any]()
@@ -211,7 +207,7 @@ def _mixture(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         spec, mine = describe(component, site)
         specs.append(spec)
         arrays += mine
-    logits = _floats([mixing.logits if by_logits else jnp.log(mixing.probs)])
+    logits = _floats([_log_weights(law.mixing_distribution)])
     kind = "mixture_same_family" if same else "mixture"
     return LawSpec(kind, (), specs[0], 1, tuple(specs[1:])), [*arrays, *logits]
 
@@ -220,7 +216,36 @@ def _is_traced(spec: LawSpec) -> bool:
     """Whether a law is made of a traced law or transform, which has one shape."""
     if spec.kind in ("opaque", "transformed_by"):
         return True
-    return spec.base is not None and _is_traced(spec.base)
+    return any(_is_traced(law) for law in (spec.base, *spec.others) if law is not None)
+
+
+def _wider(law: Any, batch: tuple[int, ...]) -> Any:
+    """The law on a wider batch: what it is made of is expanded, down to what is traced."""
+    match law:
+        case nd.TransformedDistribution():
+            return nd.TransformedDistribution(law.base_dist.expand(batch), law.transforms)
+        case nd.MaskedDistribution():
+            return law.base_dist.expand(batch).mask(jnp.broadcast_to(mask_of(law), batch))
+        case nd.Independent():
+            own = law.base_dist.batch_shape[len(law.batch_shape) :]
+            return law.base_dist.expand((*batch, *own)).to_event(law.reinterpreted_batch_ndims)
+        case nd.MixtureSameFamily():
+            component = law.component_distribution.expand((*batch, law.mixture_size))
+            return nd.MixtureSameFamily(_wider_weights(law, batch), component)
+        case nd.MixtureGeneral():
+            components = [c.expand(batch) for c in law.component_distributions]
+            return nd.MixtureGeneral(_wider_weights(law, batch), components, support=law.support)
+        case _:
+            return law.expand(batch)
+
+
+def _wider_weights(law: Any, batch: tuple[int, ...]) -> Any:
+    logits = _log_weights(law.mixing_distribution)
+    return nd.Categorical(logits=jnp.broadcast_to(logits, (*batch, law.mixture_size)))
+
+
+def _log_weights(mixing: Any) -> Any:
+    return mixing.logits if type(mixing) is nd.CategoricalLogits else jnp.log(mixing.probs)
 
 
 def _floats(values: list[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import ROLE, How
 from relbo_ir.passes.draws import Noise, NoiseSource, noise_of, row
 from relbo_ir.passes.expressions import Writer
+from relbo_ir.passes.order import require_choices
 from relbo_ir.passes.rewriting import replace
 from relbo_ir.passes.samplers import antithetic_pair, draw
 from relbo_ir.passes.step_draws import KeyedSteps, Steps, lower_steps, scans
@@ -57,6 +58,7 @@ class LowerSamplingPass(ModulePass):
     name = "relbo-lower-sampling"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        require_choices(op, f"run {self.name} once, and not with relbo-externalize-draws")
         sites = [choice for choice in op.walk() if isinstance(choice, _Random)]
         for block in dict.fromkeys(choice.parent_block() for choice in sites):
             parent = None if block is None else block.parent_op()

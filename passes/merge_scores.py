@@ -13,6 +13,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import estim, lax, prob
 from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.order import require_scores
 from relbo_ir.passes.treatment import expectations
 from relbo_ir.passes.upstreams import origin
 
@@ -25,11 +26,12 @@ class MergeScoresPass(ModulePass):
     (Σⱼ cⱼ − Σⱼ bⱼ)·∇u. Running means and means over particles are then of the sums, so a program
     computes, and hands on, one for each upstream and not one for each element of each addend.
 
-    Lemma: linearity of the sum, of the derivative, of running means of one decay and of means over
-    particles. Side condition: the objective is the sum of all elements of all addends, and a score
-    that is merged is an addend and nothing else. Upstreams are one where they are one value, so
-    `cse` stands before. One thing changes: a running mean leaves out steps at which the sum is not
-    finite, where it left out those at which its own cost is not.
+    Lemma: linearity of the sum, of the derivative, of means over particles and, in the limit of
+    many steps, of running means of one decay; at any step these are baselines, one or many. Side
+    condition: the objective is the sum of all elements of all addends, and a score that is merged
+    is an addend and nothing else. Upstreams are one where they are one value, so `cse` stands
+    before. One thing changes: a running mean leaves out steps at which the sum is not finite, where
+    it left out those at which its own cost is not.
 
     Options: none.
 
@@ -59,6 +61,7 @@ class MergeScoresPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for expectation in expectations(op):
+            require_scores(expectation, self.name)
             _merge(expectation)
 
 

@@ -44,12 +44,14 @@ def require_objective(module: ModuleOp, name: str) -> None:
                     "its choices are treated",
                     f"leave {name} out of a pipeline with relbo-importance-weighted",
                 )
+    require_choices(module, f"run {name} before relbo-lower-sampling or relbo-externalize-draws")
+
+
+def require_choices(module: ModuleOp, remedy: str) -> None:
+    """Refuses a module whose choices have become keys, or arguments."""
+    for expectation in _objectives(module):
         if _is_drawn(expectation):
-            raise PassError.at(
-                expectation,
-                "the choices of the objective are drawn by now",
-                f"run {name} before relbo-lower-sampling or relbo-externalize-draws",
-            )
+            raise PassError.at(expectation, "the choices of the objective are drawn by now", remedy)
 
 
 def require_scores(expectation: prob.ExpectationOp, name: str) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
-from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import estim, prob
@@ -16,16 +15,16 @@ from relbo_ir.passes.analyses.dependence import DependenceOf
 from relbo_ir.passes.analyses.dependence.facts import Dependence
 from relbo_ir.passes.analyses.laws import own_draw
 from relbo_ir.passes.expressions import Writer
-from relbo_ir.passes.order import require_objective, require_scores
+from relbo_ir.passes.order import require_scores
 from relbo_ir.passes.rewriting import replace
-from relbo_ir.passes.treatment import expectations
+from relbo_ir.passes.treatment import SelectivePass, expectations
 from relbo_ir.passes.upstreams import element_density, origin, refined
 
 _GRANULARITIES = ("site", "axis", "element")
 
 
 @dataclass(frozen=True)
-class RaoBlackwellizePass(ModulePass):
+class RaoBlackwellizePass(SelectivePass):
     """
     Takes from the upstream of every addend what the addend does not depend on, element by element:
     whole choices, and the elements of a choice that an element of the addend does not read.
@@ -39,7 +38,8 @@ class RaoBlackwellizePass(ModulePass):
     It lowers the variance of centred addends; without a baseline it can raise it.
 
     Options: `granularity`: `element` (default), `axis` (an axis of a choice is kept pointwise or
-    summed whole) or `site` (choices are dropped whole or not at all).
+    summed whole) or `site` (choices are dropped whole or not at all). `sites`, `families`,
+    `plates`: glob patterns that select the choices that are taken from upstreams (all by default).
 
     ```mlir
     %u = prob.log_density %q at %z : !prob.law<tensor<8xf32>>, tensor<8xf32> -> tensor<8xf32>
@@ -63,7 +63,7 @@ class RaoBlackwellizePass(ModulePass):
             raise PassError(
                 f"{self.granularity!r} is no granularity", f"use one of {', '.join(_GRANULARITIES)}"
             )
-        require_objective(op, self.name)
+        self.check_selection(op)
         for expectation in expectations(op):
             require_scores(expectation, self.name)
             scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
@@ -93,7 +93,7 @@ class RaoBlackwellizePass(ModulePass):
                     "run relbo-rao-blackwellize before relbo-expand-densities",
                 )
             choice = choice_of(value)
-            if choice is not None and set(axes) <= {-1}:
+            if choice is not None and self.selects(choice) and set(axes) <= {-1}:
                 fact = read.get(choice)
                 if fact is None or fact.is_empty:
                     continue

@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import FunctionType
 from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from relbo_ir.dialects import estim, lax, prob
+from relbo_ir.dialects import estim, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.name import NameAttr
 from relbo_ir.dialects.tensors import with_shape
@@ -22,14 +22,25 @@ STEPS = "steps"
 """The state that counts the steps of a program."""
 
 
+NEAR = 0.9
+"""The decay of the short mean that stands in for a long one."""
+
+_TOLERATED, _RECENT = 1.1, 0.99
+
+
 @dataclass(frozen=True)
 class RunningMean:
-    """A running mean that was taken out of a gradient: the steps so far, its old state, its cost."""
+    """
+    A running mean that was taken out of a gradient: the steps so far, its cost, its states with
+    their decays, and the means that they stand for. Of two the second is short, and `excess` holds
+    by how much the long one's squared error has lately been above the short one's.
+    """
 
     steps: SSAValue
-    state: SSAValue
     cost: SSAValue
-    decay: float
+    states: tuple[tuple[SSAValue, float], ...]
+    means: tuple[SSAValue, ...]
+    excess: SSAValue | None
 
 
 def take_out(gradient: prob.GradientOp, expectation: prob.ExpectationOp) -> list[RunningMean]:
@@ -41,22 +52,36 @@ def take_out(gradient: prob.GradientOp, expectation: prob.ExpectationOp) -> list
     if not found:
         return []
     function = function_of(gradient)
-    names = [STEPS, *(op.state.data for op in found)]
-    for op, name in zip(found, names[1:], strict=True):
-        if names.count(name) > 1:
+    names = {STEPS}
+
+    def state(op: estim.RunningMeanOp, ending: str = "") -> SSAValue:
+        name = op.state.data + ending
+        if name in names:
             raise PassError.at(op, f'two states are named "{name}"', "give each its own name")
+        names.add(name)
+        return add_argument(function, op.cost.type, prob.StateAttr(NameAttr(name)))
+
     number = with_shape(expectation.result.type, ())
     w = Writer(InsertPoint.before(gradient))
-    steps = w.expression(add_argument(function, number, prob.StateAttr(NameAttr(STEPS))))
-    means: list[RunningMean] = []
+    steps = add_argument(function, number, prob.StateAttr(NameAttr(STEPS)))
+    taken: list[RunningMean] = []
     for op in found:
         decay = op.decay.value.data
-        state = add_argument(function, op.cost.type, prob.StateAttr(op.state))
-        weight = 1.0 - w.apply("exp", steps * math.log(decay))
-        safe = w.call("max", weight, 1.0 - decay)
-        means.append(RunningMean(steps.value, state, op.cost, decay))
-        replace(op, [(w.expression(state) / safe).value])
-    return means
+        states, excess = [(state(op), decay)], None
+        if decay > NEAR:
+            states.append((state(op, ".near"), NEAR))
+            excess = state(op, ".excess")
+        means = [_mean(w, steps, *held) for held in states]
+        taken.append(RunningMean(steps, op.cost, (*states,), (*(m.value for m in means),), excess))
+        if excess is not None:
+            means[0] = w.select(w.call("gt", w.expression(excess), 0.0), *means)
+        replace(op, [means[0].value])
+    return taken
+
+
+def _mean(w: Writer, steps: SSAValue, state: SSAValue, decay: float) -> Expression:
+    weight = 1.0 - w.apply("exp", w.expression(steps) * math.log(decay))
+    return w.expression(state) / w.call("max", weight, 1.0 - decay)
 
 
 def hand_on(gradient: estim.ValueAndGradOp, means: Sequence[RunningMean]) -> None:
@@ -70,7 +95,7 @@ def hand_on(gradient: estim.ValueAndGradOp, means: Sequence[RunningMean]) -> Non
     w = Writer(InsertPoint.before(last))
     states = [(w.expression(means[0].steps) + 1.0).value]
     for mean, value in zip(means, gradient.auxiliary, strict=True):
-        states.append(_updated(w, mean, w.expression(value)).value)
+        states += [state.value for state in _updated(w, mean, w.expression(value))]
     results = [*last.operands, *states]
     Rewriter.replace_op(last, prob.ReturnOp(results))
     inputs = list(function.function_type.inputs.data)
@@ -78,9 +103,13 @@ def hand_on(gradient: estim.ValueAndGradOp, means: Sequence[RunningMean]) -> Non
     function.properties["function_type"] = FunctionType.from_lists(inputs, types)
 
 
-def _updated(w: Writer, mean: RunningMean, value: Expression) -> Expression:
-    """The state after a step; a value that is not finite would stay in it for ever."""
-    old = w.expression(mean.state)
-    new = mean.decay * old + (1.0 - mean.decay) * value
-    finite = w.apply("is_finite", value)
-    return w.expression(w.insert(lax.SelectNOp(finite.value, [old.value, new.value])))
+def _updated(w: Writer, mean: RunningMean, value: Expression) -> list[Expression]:
+    """The states after a step; what is not finite would stay in them for ever."""
+    old = [w.expression(state) for state, _ in mean.states]
+    new = [d * x + (1.0 - d) * value for x, (_, d) in zip(old, mean.states, strict=True)]
+    if mean.excess is not None:
+        long, short = (w.apply("square", value - w.expression(m)) for m in mean.means)
+        known = w.call("min", w.expression(mean.steps), 1.0)  # there is no mean at the first step
+        old.append(w.expression(mean.excess))
+        new.append(_RECENT * old[-1] + (1.0 - _RECENT) * known * (long - _TOLERATED * short))
+    return [w.select(w.apply("is_finite", y), x, y) for x, y in zip(old, new, strict=True)]

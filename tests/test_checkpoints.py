@@ -83,6 +83,33 @@ def test_a_broken_fit_goes_on_to_the_same_bits(
     assert path.read_bytes() == content
 
 
+def coins(y: Any) -> None:
+    z = rb.sample("z", dist.Bernoulli(0.4))
+    rb.observe("y", dist.Normal(10.0 + z, 1.0), y)
+
+
+def guess(y: Any) -> None:
+    rb.sample("z", dist.Bernoulli(logits=rb.param("logit", 0.0)))
+
+
+def test_running_means_go_on_from_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One particle: without its means a step's gradient is another one."""
+    elbo = rb.ELBO(coins, guess)
+    assert elbo.compile(Y).init_state()
+
+    def fit(path: Path | None = None) -> rb.Fit:
+        return rb.fit(elbo, Y, checkpoint=path, steps=100, key=3, progress=False, particles=1)
+
+    whole = fit()
+    with monkeypatch.context() as patch:
+        breaking_after(4, patch)
+        with pytest.raises(Broken):
+            fit(tmp_path / "a.npz")
+    same(fit(tmp_path / "a.npz"), whole)
+
+
 def test_checkpoints_do_not_change_the_fit_and_are_written_as_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

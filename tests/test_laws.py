@@ -500,6 +500,27 @@ OBSERVED: dict[str, tuple[Callable[[Any], Any], Any]] = {
         lambda m: nd.TransformedDistribution(nd.Normal(m, 1.0), nt.PowerTransform(3.0)),
         np.array([0.3, 1.0, 2.0]),
     ),
+    "a masked one": (
+        lambda m: nd.SoftLaplace(jnp.full(3, m), 1.5).mask(jnp.array([True, False, True])),
+        np.array([[0.3, 1.0, 2.0], [-1.0, 0.2, 0.4]]),
+    ),
+    "one of vectors": (
+        lambda m: nd.SoftLaplace(m + jnp.arange(3.0), 1.5).to_event(1),
+        np.array([[0.3, 1.0, 2.0], [-1.0, 0.2, 0.4]]),
+    ),
+    "a mixture of them": (
+        lambda m: nd.MixtureSameFamily(
+            nd.Categorical(jnp.array([0.3, 0.7])), nd.SoftLaplace(m + jnp.arange(2.0), 1.5)
+        ),
+        np.array([0.3, 1.0, 2.0]),
+    ),
+    "a mixture with one": (
+        lambda m: nd.MixtureGeneral(
+            nd.Categorical(logits=jnp.array([0.3, 0.7])),
+            [nd.SoftLaplace(m, 1.5).mask(True), nd.Normal(0.0, 2.0)],
+        ),
+        np.array([0.3, 1.0, 2.0]),
+    ),
 }
 
 

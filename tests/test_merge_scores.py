@@ -99,14 +99,18 @@ def test_leave_one_out_of_two_particles_is_the_same() -> None:
 def test_a_running_mean_for_each_upstream_is_handed_on() -> None:
     """A unit is weighed by what it moves alone, and by what its whole row moves."""
     objective = relbo_ir.ELBO(model, guide).compile(PIXELS.astype(np.float32))
-    shapes = sorted((name, value.shape) for name, value in objective.init_state().items())
-    assert shapes == [
-        ("first", (ROWS, UNITS)),
-        ("first'", (ROWS,)),
-        ("second", (ROWS, UNITS)),
-        ("second'", (ROWS,)),
-        ("steps", ()),
-    ]
+    shapes = {name: value.shape for name, value in objective.init_state().items()}
+    means = {
+        "first": (ROWS, UNITS),
+        "first'": (ROWS,),
+        "second": (ROWS, UNITS),
+        "second'": (ROWS,),
+    }
+    endings = ("", ".near", ".excess")
+    assert shapes == {
+        "steps": (),
+        **{name + ending: shape for name, shape in means.items() for ending in endings},
+    }
 
 
 def test_a_score_choice_below_a_pathwise_one_is_compiled() -> None:

@@ -15,6 +15,7 @@ from relbo_ir.dialects import estim
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.lowering.trace import split_call, trace_elbo
 from relbo_ir.passes.disarm import DisarmPass
+from relbo_ir.passes.upstreams import origin
 from relbo_ir.pipelines import resolve, run
 
 BODY = f"""
@@ -84,6 +85,16 @@ REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
         "it is not known any more whose log density it is",
         "run relbo-baseline with a selection before relbo-expand-densities",
     ),
+    "a second baseline of one upstream": (
+        ("relbo-score-function", "relbo-baseline{sites=a}", "relbo-baseline"),
+        "has a baseline already",
+        "run relbo-baseline once on each choice",
+    ),
+    "scores are merged before there is one": (
+        ("relbo-merge-scores",),
+        NO_SCORE,
+        "run relbo-score-function before relbo-merge-scores",
+    ),
     "zero scores before any score": (
         ("relbo-drop-zero-score",),
         "no choice is treated yet",
@@ -129,6 +140,16 @@ REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
         (*ALL, "relbo-lower-estimators"),
         "a choice is left",
         "run relbo-lower-sampling or relbo-externalize-draws first",
+    ),
+    "draws twice": (
+        (*DRAWN, "relbo-lower-sampling"),
+        GONE,
+        "run relbo-lower-sampling once, and not with relbo-externalize-draws",
+    ),
+    "draws after draws that are arguments": (
+        (*DRAWN[:-1], "relbo-externalize-draws", "relbo-lower-sampling"),
+        GONE,
+        "run relbo-lower-sampling once, and not with relbo-externalize-draws",
     ),
     "a report after the program": (
         (*DRAWN, "relbo-lower-estimators", "relbo-report"),
@@ -272,7 +293,9 @@ def test_choices_are_selected_by_name_and_by_family(option: str, selected: set[s
         ("families=Normal sites=a", "no choice matches sites='a' families='Normal' together"),
     ],
 )
-@pytest.mark.parametrize("name", ["score-function", "pathwise", "disarm", "assign-estimators"])
+@pytest.mark.parametrize(
+    "name", ["score-function", "pathwise", "disarm", "assign-estimators", "rao-blackwellize"]
+)
 def test_a_selection_of_nothing_is_refused(name: str, option: str, cause: str) -> None:
     with pytest.raises(PassError, match=cause):
         apply(module(), f"relbo-{name}{{{option}}}")
@@ -289,6 +312,20 @@ def test_baselines_by_family() -> None:
     based = apply(module(), *steps, 'relbo-baseline{kind="leave-one-out" families=BernoulliLogits}')
     scores = [op for op in based.walk() if isinstance(op, estim.ScoreOp)]
     assert sorted(bool(op.baselines) for op in scores) == [False, False, True, True]
+
+
+def test_pruning_by_site() -> None:
+    """`l` reads `a` alone; of the two choices that weigh it in vain the selected one goes."""
+    pruned = apply(module(), "relbo-score-function", "relbo-rao-blackwellize{sites=b}")
+    weighs = [
+        {choice.site.data for u in op.upstream if (choice := origin(u)) is not None}
+        for op in pruned.walk()
+        if isinstance(op, estim.ScoreOp)
+    ]
+    assert weighs == [{"z", "a", "b"}, {"z", "a"}]
+    truth = interpret_module(module(), AT).gradient()
+    found = interpret_module(pruned, AT).gradient()
+    assert all(found[name] == pytest.approx(truth[name], rel=1e-9) for name in AT)
 
 
 def _plated_model() -> None:

@@ -38,7 +38,7 @@ prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #pro
 // CHECK-NEXT:         %uv = prob.log_density %r at %v_1 : !prob.law<tensor<i32>>, tensor<i32> -> tensor<f32>
 // CHECK-NEXT:         %c = lax.exp %x : tensor<4xf32>
 // CHECK-NEXT:         prob.deterministic "b" %m_ : tensor<f32>
-// CHECK-NEXT:         %0 = estim.running_mean %c {state = #prob.name"c", decay = 9.000000e-01 : f64} : tensor<4xf32>
+// CHECK-NEXT:         %0 = estim.running_mean %c {state = #prob.name"c", decay = 9.990000e-01 : f64} : tensor<4xf32>
 // CHECK-NEXT:         %1 = lax.constant "0.0" : tensor<4xf32>
 // CHECK-NEXT:         %2 = lax.broadcast_in_dim %m_ {dimensions = array<i64>} : (tensor<f32>) -> tensor<4xf32>
 // CHECK-NEXT:         %s = estim.score %c upstream(%uz, %uv) baselines(%0, %2) {maps = [array<i64: -1>, array<i64>]} : tensor<4xf32>, (tensor<4xf32>, tensor<f32>) baselines(tensor<4xf32>, tensor<4xf32>)
