@@ -88,6 +88,21 @@ def chain(n: int) -> Problem:
     return model, _mean_field(n), (np.zeros(n, np.float32),)
 
 
+def coins(n: int) -> Problem:
+    """n scalar coins, an observation each: weighed by their scores, each one by its own addends."""
+
+    def model(y: jax.Array) -> None:
+        for k in range(n):
+            z = rb.sample(f"z{k}", dist.Bernoulli(0.3))
+            rb.observe(f"y{k}", dist.Normal(1.0 * z, 1.0), y[k])
+
+    def guide(y: jax.Array) -> None:
+        for k in range(n):
+            rb.sample(f"z{k}", dist.Bernoulli(logits=rb.param(f"m{k}", 0.0)))
+
+    return model, guide, (np.zeros(n, np.float32),)
+
+
 def in_a_plate(n: int) -> Problem:
     """n choices of three elements, an observation each, all in one plate."""
 
@@ -137,6 +152,7 @@ def _mean_field(n: int) -> Model:
 FAMILIES: dict[str, Callable[[int], Problem]] = {
     "independent": independent,
     "chain": chain,
+    "coins": coins,
     "in_a_plate": in_a_plate,
     "wide_plate": wide_plate,
 }

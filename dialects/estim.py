@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseArrayBase,
     FloatAttr,
     IntegerAttr,
+    IntegerType,
     TensorType,
     f64,
     i1,
@@ -44,6 +46,17 @@ from relbo_ir.dialects.tensors import INTS, REALS, VALUES, element_of, is_intege
 
 _same = VarConstraint("SAME", REALS)
 _same_value = VarConstraint("VALUE", VALUES)
+
+
+@cache
+def _axes_attr(axes: tuple[int, ...]) -> DenseArrayBase[IntegerType]:
+    """One attribute for each map: before pruning there are as many as pairs of addend and choice."""
+    return DenseArrayBase.from_list(i64, axes)
+
+
+@cache
+def _axes_of(attribute: DenseArrayBase[IntegerType]) -> tuple[int, ...]:
+    return tuple(attribute.get_values())
 
 
 @irdl_op_definition
@@ -86,13 +99,13 @@ class ScoreOp(IRDLOperation):
         super().__init__(
             operands=[cost, upstream, baselines],
             result_types=[cost.type],
-            properties={"maps": ArrayAttr([DenseArrayBase.from_list(i64, list(m)) for m in maps])},
+            properties={"maps": ArrayAttr([_axes_attr(tuple(m)) for m in maps])},
         )
 
     @property
     def axis_maps(self) -> list[tuple[int, ...]]:
         """The maps as tuples of Python ints."""
-        return [tuple(m.get_values()) for m in self.maps]
+        return [_axes_of(m) for m in self.maps]
 
     def verify_(self) -> None:
         maps, cost = self.axis_maps, shape_of_type(self.cost.type)

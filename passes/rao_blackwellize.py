@@ -69,12 +69,21 @@ class RaoBlackwellizePass(SelectivePass):
             scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
             if not scores:
                 continue
-            drawn = {c for s in scores for u in s.upstream if (c := choice_of(u)) is not None}
-            facts = DependenceOf(expectation.body.block, drawn)
+            upstreams = dict.fromkeys(u for s in scores for u in s.upstream)
+            whole = {u: c for u in upstreams if (c := choice_of(u)) is not None}
+            if any(u not in whole and origin(u) is None for u in upstreams):
+                raise PassError.at(
+                    scores[0],
+                    "of an upstream it is not known any more whose log density it is",
+                    "run relbo-rao-blackwellize before relbo-expand-densities",
+                )
+            facts = DependenceOf(expectation.body.block, set(whole.values()))
             for score in reversed(scores):  # a score of a score first: its cost is known so
-                self._refine(score, facts)
+                self._refine(score, facts, whole)
 
-    def _refine(self, score: estim.ScoreOp, facts: DependenceOf) -> None:
+    def _refine(
+        self, score: estim.ScoreOp, facts: DependenceOf, whole: dict[SSAValue, prob.SampleOp]
+    ) -> None:
         if score.baselines:
             raise PassError.at(
                 score,
@@ -86,13 +95,7 @@ class RaoBlackwellizePass(SelectivePass):
         upstream: list[SSAValue] = []
         maps: list[tuple[int, ...]] = []
         for value, axes in zip(score.upstream, score.axis_maps, strict=True):
-            if origin(value) is None:
-                raise PassError.at(
-                    score,
-                    "of an upstream it is not known any more whose log density it is",
-                    "run relbo-rao-blackwellize before relbo-expand-densities",
-                )
-            choice = choice_of(value)
+            choice = whole.get(value)
             if choice is not None and self.selects(choice) and set(axes) <= {-1}:
                 fact = read.get(choice)
                 if fact is None or fact.is_empty:

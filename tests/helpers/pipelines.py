@@ -122,7 +122,7 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
         steps.append(DropZeroScorePass(pathwise=draw(st.booleans())))
     if scored and not decided and draw(st.booleans()):
         steps.append(BaselinePass(kind=draw(st.sampled_from(["leave-one-out", "running-mean"]))))
-    if draw(st.booleans()):
+    if scored and draw(st.booleans()):
         steps += [CommonSubexpressionElimination(), MergeScoresPass()]
     result: list[ModulePass] = []
     for step in steps:
