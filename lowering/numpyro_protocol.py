@@ -58,7 +58,8 @@ class SiteTracer(Messenger):
     Binds a site primitive for every message of a model or a guide that runs under it.
 
     `lines` holds the source line of every site that was met, by name; `plates` the size of every
-    plate and the number of its copies that a site has. NumPyro's neural networks ask for their
+    plate and the number of its copies that a site has, and `followed` those of minibatches that a
+    plate of the same size without one follows. NumPyro's neural networks ask for their
     parameters before they make initial ones, and go on with these: `modules` holds the trees of
     the ones that got no answer. A second run, with their initial values as `initial`, gives it.
     """
@@ -69,6 +70,7 @@ class SiteTracer(Messenger):
         *,
         is_guide: bool = False,
         initial: Mapping[str, Any] | None = None,
+        followed: Mapping[str, tuple[int, int]] | None = None,
     ):
         super().__init__(None)
         self.key, self.is_guide = key, is_guide
@@ -76,6 +78,7 @@ class SiteTracer(Messenger):
         self.plates: dict[str, tuple[int, int]] = {}
         self.modules: dict[str, Any] = {}
         self._initial = {} if initial is None else initial
+        self._followed = {} if followed is None else followed
         self._trees: dict[str, Any] = {}
         self._asked: set[str] = set()
         self._keys = 0
@@ -115,6 +118,8 @@ class SiteTracer(Messenger):
         count = size if subsample is None else subsample
         check_size(f'the subsample of plate "{name}"', count, line)
         given = msg["value"]
+        if subsample is None and name in self._followed and size == self._followed[name][0]:
+            count, given = self._followed[name][1], None
         count = count if given is None else given.shape[0]
         if count > size:
             raise ModelError(

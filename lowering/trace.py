@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,13 @@ from typing import Any
 import jax
 import numpy as np
 from jax.extend import core
-from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp
+from xdsl.dialects.builtin import IntAttr, LocationAttr, ModuleOp
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.errors import ModelError, RelboWarning
-from relbo_ir.dialects.location import source_line, source_location
+from relbo_ir.dialects.errors import ModelError
+from relbo_ir.dialects.location import source_location
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.flatten_sites import flatten_sites
 from relbo_ir.lowering.functions import Functions
@@ -27,6 +26,7 @@ from relbo_ir.lowering.import_jaxpr import Handler, Importer
 from relbo_ir.lowering.known_arrays import write_known_arrays
 from relbo_ir.lowering.laws import build_law
 from relbo_ir.lowering.numpyro_protocol import CONCRETIZATION, SiteTracer, run_under
+from relbo_ir.lowering.plates import check_plates, minibatches_of_the_guide_alone
 from relbo_ir.lowering.traced_equations import (
     check_complete,
     initial_values,
@@ -34,13 +34,11 @@ from relbo_ir.lowering.traced_equations import (
     without_unused_parts,
 )
 from relbo_ir.lowering.types import ir_type
-from relbo_ir.passes.analyses.plates import mixed_plates
 
 # A function that the user jits is cached with the sites, plates and lines of its first trace: under
 # a number of its own every trace meets it anew.
 _trace_number = jax.make_user_context(None)
 _NUMBERS = itertools.count()
-_WARNED: dict[str | tuple[str, type[Warning], int], int] = {}
 
 
 @dataclass(frozen=True)
@@ -109,17 +107,22 @@ class Declared:
 
 
 def trace_function(
-    name: str, function: Callable[..., Any], call: Call, functions: Functions
+    name: str,
+    function: Callable[..., Any],
+    call: Call,
+    functions: Functions,
+    followed: Mapping[str, tuple[int, int]] | None = None,
 ) -> Traced:
     """
     Traces a model or a guide to a `prob.func @name`, appended to the module of `functions`.
+    `followed` has the sizes of minibatches that plates without one follow, by name.
 
     Raises ModelError for a Python branch on a traced value, doubled sites and shapes that do not
     fit; UnsupportedError for what the compiler cannot hold.
     """
 
     _check_arguments(name, function, call)
-    closed, modules = _sites_of(name, function, call)
+    closed, modules = _sites_of(name, function, call, followed)
     if modules:
         initial = initial_values(closed)
 
@@ -127,7 +130,7 @@ def trace_function(
             values = initial(key, leaves)
             return {n: jax.tree.map(values.__getitem__, tree) for n, tree in modules.items()}
 
-        closed, _ = _sites_of(name, function, call, start)
+        closed, _ = _sites_of(name, function, call, followed, start)
     closed = without_unused_parts(closed)
     block, roles = Block(), list[Attribute]()
     writer = _Writer(block, roles, name, functions)
@@ -141,6 +144,7 @@ def _sites_of(
     name: str,
     function: Callable[..., Any],
     call: Call,
+    followed: Mapping[str, tuple[int, int]] | None,
     start: Callable[[Any, Sequence[Any]], dict[str, Any]] | None = None,
 ) -> tuple[core.ClosedJaxpr, dict[str, Any]]:
     """The function as equations with its sites in one list, and the modules that it waits for."""
@@ -149,7 +153,7 @@ def _sites_of(
 
     def run(key: Any, *leaves: Any) -> None:
         initial = None if start is None else start(key, leaves)
-        tracer = SiteTracer(key, is_guide=name == "guide", initial=initial)
+        tracer = SiteTracer(key, is_guide=name == "guide", initial=initial, followed=followed)
         args, kwargs = call.rebuild(leaves)
         run_under(tracer, function, args, kwargs)
         lines.update(tracer.lines)
@@ -338,40 +342,32 @@ def lacks_guides(module: ModuleOp) -> bool:
 def trace_elbo(
     model: Callable[..., Any], guide: Callable[..., Any] | None, call: Call
 ) -> tuple[ModuleOp, list[Traced]]:
-    """The level-1 module of a model and a guide (or of one function that is both)."""
-    module = ModuleOp([])
-    functions = Functions(module)
-    traced = [trace_function("model", model, call, functions)]
-    if guide is not None:
-        traced.append(trace_function("guide", guide, call, functions))
-        _check_shared(*traced)
+    """
+    The level-1 module of a model and a guide (or of one function that is both). A plate of which
+    the guide alone draws a minibatch follows it in the model, as it does where NumPyro replays it.
+    """
+    module, traced = _traced_pair(model, guide, call, {})
+    followed = minibatches_of_the_guide_alone(module)
+    if followed:
+        module, traced = _traced_pair(model, guide, call, followed)
     module.body.block.add_op(prob.ElboOp("elbo", "model", None if guide is None else "guide"))
-    _check_plates(module)
+    check_plates(module)
     return module, traced
 
 
-def _check_plates(module: ModuleOp) -> None:
-    """Warns of plates whose elements are mixed; refuses them where a minibatch is drawn."""
-    for mixing in mixed_plates(module):
-        site = mixing.site
-        if mixing.plate.subsample is not None:
-            raise ModelError(
-                f"{mixing.message}; a minibatch has other elements beside it than the whole",
-                "draw no minibatch of this plate, or make its elements independent",
-                site=site.site.data,
-                line=source_line(site),
-            )
-        where = site.location
-        known = isinstance(where, FileLineColLoc)
-        file = where.filename.data if known else "<model>"
-        warnings.warn_explicit(
-            f"{mixing.message}; the gradient is right all the same, as dependence is read off the "
-            "program and not off its plates",
-            RelboWarning,
-            file,
-            where.line.data if known else 1,
-            registry=_WARNED,  # a program is traced again for other starts of an automatic guide
-        )
+def _traced_pair(
+    model: Callable[..., Any],
+    guide: Callable[..., Any] | None,
+    call: Call,
+    followed: Mapping[str, tuple[int, int]],
+) -> tuple[ModuleOp, list[Traced]]:
+    module = ModuleOp([])
+    functions = Functions(module)
+    traced = [trace_function("model", model, call, functions, followed)]
+    if guide is not None:
+        traced.append(trace_function("guide", guide, call, functions))
+        _check_shared(*traced)
+    return module, traced
 
 
 def _check_shared(model: Traced, guide: Traced) -> None:

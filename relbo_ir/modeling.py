@@ -108,7 +108,8 @@ def plate(name: str, size: int, *, subsample: int | None = None, dim: int | None
     default the rightmost free one). Plates nest. Its value are the indices of the copies.
 
     With `subsample`, these are so many distinct ones, drawn anew for every estimate and the same in
-    model and guide; what the sites in the plate add to the ELBO weighs size/subsample.
+    model and guide; what the sites in the plate add to the ELBO weighs size/subsample. A plate of
+    the model without `subsample` follows the guide's.
     """
     return numpyro.plate(name, size, subsample_size=subsample, dim=dim)
 

@@ -14,8 +14,9 @@ from numpyro import handlers
 from scipy import stats
 
 import relbo_ir as rb
+from relbo_ir.dialects.errors import ModelError
 from scenarios.draws import batches, normals, product
-from scenarios.programs import PLANNED, PRUNED, Array, Scenario, mean
+from scenarios.programs import EXACT, PLANNED, PRUNED, Array, Scenario, mean
 
 X = np.array([-0.5, 2.0])
 
@@ -190,3 +191,40 @@ def test_ps_12_crossed_minibatches(shared: bool) -> None:
         assert abs(biased - whole) > 0.5
         whole = biased
     np.testing.assert_allclose(mean(weights, value), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [PLANNED, PRUNED], ids=["pathwise", "score"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_ps_14_a_minibatch_of_the_guide_alone(count: int, steps: Any) -> None:
+    """
+    The model's plate follows the guide's minibatch: every addend of it weighs size/count once, in
+    every draw, and the mean over minibatches and draws is the whole plate's.
+    """
+    whole, drawn = _two_normals(2, 1.0), _two_normals(count, 1.0)
+
+    def model() -> None:
+        with rb.plate("data", 2) as i:
+            z = rb.sample("z", nd.Normal(0.0, 1.0))
+            rb.observe("x", nd.Normal(z, 1.0), jnp.array(X)[i])
+
+    draws, weights = product(batches("data", 2, count), normals("z", count, 4))
+    value, gradient = Scenario(model, drawn.guide).estimator(steps)(draws)
+    same = drawn.estimator(steps)(draws)
+    jax.tree.map(np.testing.assert_array_equal, (value, gradient), same)
+    exact = whole.outcomes(EXACT)
+    np.testing.assert_allclose(mean(weights, value), exact.value(), rtol=1e-10)
+    for name, slope in exact.gradient().items():
+        np.testing.assert_allclose(mean(weights, gradient[name]), slope, rtol=1e-10)
+
+
+def test_ps_14_data_that_do_not_follow_are_refused() -> None:
+    """An observation of the whole plate beside the guide's minibatch: the error says how to index."""
+
+    def model() -> None:
+        with rb.plate("data", 2):
+            z = rb.sample("z", nd.Normal(0.0, 1.0))
+            rb.observe("x", nd.Normal(z, 1.0), X)
+
+    with pytest.raises(ModelError, match='axis of plate "data"') as caught:
+        rb.ELBO(model, _two_normals(1, 1.0).guide).compile()
+    assert 'index it by the minibatch that plate "data" gives' in caught.value.remedy

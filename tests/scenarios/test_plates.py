@@ -269,8 +269,22 @@ def test_ps_14_model_and_guide_share_seven_of_a_hundred() -> None:
     np.testing.assert_array_equal(index, draws["guide_index"])
 
 
-@pytest.mark.parametrize("counts", [(20, 5), (5, None), (None, 5)])
+def test_ps_14_the_model_s_plate_follows_the_guide() -> None:
+    """A plate of the model without a minibatch: the program is that of a model with the guide's."""
+    found = []
+    for count in (None, 5):
+        objective = _indexed(count, 5).compile()
+        params, key = objective.init(0), jax.random.key(1)
+        program = objective.variant("draws")
+        draws = program.run(params, key, objective.data_for(program))
+        assert draws["model_index"].shape == draws["z"].shape == (5,)
+        np.testing.assert_array_equal(draws["model_index"], draws["guide_index"])
+        found.append((objective.value_and_grad(params, key), draws))
+    jax.tree.map(np.testing.assert_array_equal, *found)
+
+
+@pytest.mark.parametrize("counts", [(20, 5), (100, 5), (5, None)])
 def test_ps_14_minibatches_of_two_sizes_are_refused(counts: Any) -> None:
-    """Also where one of the two has no minibatch: a size that is left out is the whole plate."""
+    """Also a model that asks for the whole plate, and one that draws a minibatch of its own."""
     with pytest.raises(PassError, match='"N"'):
         _indexed(*counts).compile()

@@ -1,0 +1,58 @@
+"""The plates of a traced model and guide: what they share, and what no minibatch may do to them."""
+
+from __future__ import annotations
+
+import warnings
+
+from xdsl.dialects.builtin import FileLineColLoc, ModuleOp
+
+from relbo_ir.dialects import prob
+from relbo_ir.dialects.errors import ModelError, RelboWarning
+from relbo_ir.dialects.location import source_line
+from relbo_ir.passes.analyses.plates import mixed_plates
+
+_WARNED: dict[str | tuple[str, type[Warning], int], int] = {}
+
+
+def minibatches_of_the_guide_alone(module: ModuleOp) -> dict[str, tuple[int, int]]:
+    """
+    The plates of which the guide draws a minibatch and the model, which has one of the same size,
+    does not: by name, the size and the minibatch's.
+    """
+    plates: dict[str, dict[str, prob.PlateOp]] = {"model": {}, "guide": {}}
+    for function in module.body.block.ops:
+        if isinstance(function, prob.FuncOp) and function.sym_name.data in plates:
+            found = [op for op in function.body.block.ops if isinstance(op, prob.PlateOp)]
+            plates[function.sym_name.data] = {op.sym_name.data: op for op in found}
+    return {
+        name: (mine.size.value.data, mine.count)
+        for name, mine in plates["guide"].items()
+        if mine.subsample is not None
+        and (theirs := plates["model"].get(name)) is not None
+        and theirs.subsample is None
+        and theirs.size == mine.size
+    }
+
+
+def check_plates(module: ModuleOp) -> None:
+    """Warns of plates whose elements are mixed; refuses them where a minibatch is drawn."""
+    for mixing in mixed_plates(module):
+        site = mixing.site
+        if mixing.plate.subsample is not None:
+            raise ModelError(
+                f"{mixing.message}; a minibatch has other elements beside it than the whole",
+                "draw no minibatch of this plate, or make its elements independent",
+                site=site.site.data,
+                line=source_line(site),
+            )
+        where = site.location
+        known = isinstance(where, FileLineColLoc)
+        file = where.filename.data if known else "<model>"
+        warnings.warn_explicit(
+            f"{mixing.message}; the gradient is right all the same, as dependence is read off the "
+            "program and not off its plates",
+            RelboWarning,
+            file,
+            where.line.data if known else 1,
+            registry=_WARNED,  # a program is traced again for other starts of an automatic guide
+        )
