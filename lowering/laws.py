@@ -117,7 +117,7 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         if _is_traced(base):
             return describe(_wider(law.base_dist, tuple(law.batch_shape)), site)
         return LawSpec("expand", (tuple(law.batch_shape),), base), arrays
-    if cls is nd.TransformedDistribution:
+    if cls in (nd.TransformedDistribution, nd.RelaxedBernoulliLogits):
         described = _transformed(law, site)
         if described is not None:
             return described

@@ -10,7 +10,7 @@ Not tested here:
 
 | key | why |
 |---|---|
-| GV-53 | straight-through draws: biased for the ELBO, and compared with another relaxation alone |
+| GV-53, in part | the straight-through derivative itself: what rounds a draw is scored here |
 | GV-18, in part | the parameter of a rejection sampler; no sampler here takes one |
 | GV-25 to GV-27, GV-29, GV-30, in part | a KL in closed form at sites that are named, and its refusal |
 | GV-36, GV-41, in part | measure-valued derivatives; the coins are exact or scored instead |
