@@ -11,11 +11,10 @@ Not tested here:
 | key | why |
 |---|---|
 | GV-53, in part | the straight-through derivative itself: what rounds a draw is scored here |
-| GV-18, in part | the parameter of a rejection sampler; no sampler here takes one |
-| GV-25 to GV-27, GV-29, GV-30, in part | a KL in closed form at sites that are named, and its refusal |
-| GV-36, GV-41, in part | measure-valued derivatives; the coins are exact or scored instead |
-| GV-44, in part | a density that is masked away is traced, and never evaluated when the program runs |
-| GV-46, PS-06, in part | Rényi's bound; without latent choices it is the ELBO |
+| GV-25 to GV-30, in part | a KL in closed form: a guide that asks for one is treated as any other |
+| GV-36, GV-41, in part | measure-valued derivatives; the coins are exact, scored or DisARM's instead |
+| GV-44, in part | a density that raises in Python: it is traced where it is masked away, and not run |
+| GV-46, PS-06, in part | Rényi's bound, but for α = 0 without minibatches, the importance-weighted one |
 | DC-01 to DC-09, in part | ORDER sets: here weights are read off values, never off the program's order |
 | DC-12, in part | a choice that cannot be reparameterised is a choice whose treatment is the score |
 

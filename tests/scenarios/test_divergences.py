@@ -116,6 +116,29 @@ def test_gv_44_a_density_that_is_masked_away_is_not_read() -> None:
     assert np.isnan(value).all()
 
 
+class Marked(nd.Normal):
+    """A Normal whose log density has an angle in it, which nothing else has."""
+
+    def log_prob(self, value: Any, intermediates: Any = None) -> Any:
+        loc: Any = self.loc
+        return super().log_prob(value) * jnp.arctan2(value, loc)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_gv_44_a_density_that_is_masked_away_is_not_evaluated(masked: bool) -> None:
+    """The machine code of value and gradient has no instruction of it."""
+
+    def model() -> None:
+        x = rb.sample("x", nd.Normal(0.0, 1.0), guide=nd.Normal(rb.param("loc", 0.3), 1.0))
+        law = Marked(x, 1.0)
+        rb.observe("y", law.mask(False) if masked else law, 0.5)
+
+    objective = rb.ELBO(model).compile()
+    arguments = objective.init(0), jax.random.key(0)
+    compiled = jax.jit(objective.value_and_grad).lower(*arguments).compile()
+    assert ("atan2" not in str(compiled.as_text())) == masked
+
+
 COVARIANCE = np.array([[1.3, 0.4], [0.4, 0.8]])
 
 
@@ -189,6 +212,20 @@ def test_gv_46_nothing_to_draw() -> None:
     value, gradient = rb.ELBO(model, lambda: None).compile(particles=10).value_and_grad(
         scenario.coordinates, 0
     )  # fmt: skip
+    assert float(value) == pytest.approx(-2.9189385332, abs=1e-10)
+    assert float(gradient["x"]) == pytest.approx(-2.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("samples", [1, 10])
+def test_gv_46_a_tighter_bound_of_nothing_to_draw(samples: int) -> None:
+    """Rényi's bound of α = 0, which is the importance-weighted one, of 1 or 10 samples: the same."""
+
+    def model() -> None:
+        rb.observe("obs", nd.Normal(0.0, 1.0), rb.param("x", 2.0))
+
+    weighted = f"relbo-importance-weighted{{samples={samples}}}"
+    objective = rb.ELBO(model, lambda: None).compile(pipeline=("objective", weighted, "program"))
+    value, gradient = objective.value_and_grad({"x": jnp.array(2.0)}, 0)
     assert float(value) == pytest.approx(-2.9189385332, abs=1e-10)
     assert float(gradient["x"]) == pytest.approx(-2.0, abs=1e-12)
 
