@@ -14,7 +14,7 @@ from numpyro import handlers
 from scipy import stats
 
 import relbo_ir as rb
-from relbo_ir.dialects.errors import ModelError
+from relbo_ir.dialects.errors import ModelError, PassError
 from scenarios.draws import batches, normals, product
 from scenarios.programs import EXACT, PLANNED, PRUNED, Array, Scenario, mean
 
@@ -69,10 +69,8 @@ def test_ps_02_random_minibatches() -> None:
 PROBABILITIES = np.linspace(0.1, 0.9, 60).reshape(3, 4, 5)
 
 
-@pytest.mark.parametrize("sizes", [(3, 5), (2, 5), (3, 2), (1, 1)])
-def test_ps_06_nothing_to_draw_but_minibatches(sizes: tuple[int, int]) -> None:
-    """Observations alone, two of their three plates subsampled: N·K/(n·k) times those that are read."""
-    n, k = sizes
+def _observations(n: int, k: int) -> Scenario:
+    """Heads of all coins of three plates, two of them subsampled."""
 
     def model() -> None:
         p = rb.param("p", jnp.array(PROBABILITIES))
@@ -81,8 +79,15 @@ def test_ps_06_nothing_to_draw_but_minibatches(sizes: tuple[int, int]) -> None:
         with first as i, rb.plate("M", 4, dim=-2), last as j:
             rb.observe("obs", nd.Bernoulli(p[i][:, :, j]), jnp.ones((n, 4, k), jnp.int32))
 
+    return Scenario(model, lambda: None)
+
+
+@pytest.mark.parametrize("sizes", [(3, 5), (2, 5), (3, 2), (1, 1)])
+def test_ps_06_nothing_to_draw_but_minibatches(sizes: tuple[int, int]) -> None:
+    """Observations alone, two of their three plates subsampled: N·K/(n·k) times those that are read."""
+    n, k = sizes
     draws, weights = product(batches("N", 3, n), batches("K", 5, k))
-    value, gradient = Scenario(model, lambda: None).estimator()(draws)
+    value, gradient = _observations(n, k).estimator()(draws)
     scale = 15.0 / (n * k)
     for row, (i, j) in enumerate(zip(draws["N"], draws["K"], strict=True)):
         read = np.zeros_like(PROBABILITIES)
@@ -92,6 +97,25 @@ def test_ps_06_nothing_to_draw_but_minibatches(sizes: tuple[int, int]) -> None:
         np.testing.assert_allclose(gradient["p"][row], read / PROBABILITIES, rtol=1e-12)
     whole = np.sum(np.log(PROBABILITIES))
     np.testing.assert_allclose(mean(weights, value), whole, rtol=1e-12)
+
+
+WEIGHTED = ("objective", "relbo-importance-weighted{samples=10}", "program")
+
+
+def test_ps_06_the_importance_weighted_bound_of_whole_plates() -> None:
+    """Rényi's bound of α = 0: without choices it is the sum of all observations' log densities."""
+    scenario = _observations(3, 5)
+    objective = rb.ELBO(scenario.model, scenario.guide).compile(pipeline=WEIGHTED)
+    value, gradient = objective.value_and_grad(objective.init(0), 0)
+    np.testing.assert_allclose(value, np.sum(np.log(PROBABILITIES)), rtol=1e-12)
+    np.testing.assert_allclose(gradient["p"], 1.0 / PROBABILITIES, rtol=1e-12)
+
+
+def test_ps_06_the_importance_weighted_bound_has_no_minibatches() -> None:
+    """A log mean of weights of minibatches bounds nothing that a whole plate has: it is refused."""
+    scenario = _observations(2, 5)
+    with pytest.raises(PassError, match='plate "N"'):
+        rb.ELBO(scenario.model, scenario.guide).compile(pipeline=WEIGHTED)
 
 
 POINTS = np.array([0.0975, 0.2153125]) + np.array(
