@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import StringAttr, TensorType
 from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import lax
@@ -249,12 +249,36 @@ def _triangular_solve(em: FunctionEmitter, op: lax.TriangularSolveOp) -> str:
 def _dot_general(em: FunctionEmitter, op: lax.DotGeneralOp) -> str:
     contract = (tuple_of(op.x_contract), tuple_of(op.y_contract))
     batch = (tuple_of(op.x_batch), tuple_of(op.y_batch))
-    precision = ""
-    if op.precision is not None:
-        if op.precision.data not in ("HIGH", "HIGHEST"):
-            raise ValueError(f"unknown precision {op.precision.data}")
-        precision = f", precision=lax.Precision.{op.precision.data}"
+    precision = _precision_text(op.precision)
     return f"lax.dot_general({em.name(op.x)}, {em.name(op.y)}, {(contract, batch)}{precision})"
+
+
+def _precision_text(precision: StringAttr | None) -> str:
+    """The argument that asks for a precision, none where it is the usual one."""
+    if precision is None:
+        return ""
+    if precision.data not in ("HIGH", "HIGHEST"):
+        raise ValueError(f"unknown precision {precision.data}")
+    return f", precision=lax.Precision.{precision.data}"
+
+
+@emits(lax.ConvGeneralDilatedOp)
+def _convolution(em: FunctionEmitter, op: lax.ConvGeneralDilatedOp) -> str:
+    padding = tuple(zip(tuple_of(op.low), tuple_of(op.high), strict=True))
+    strides = tuple_of(op.window_strides)
+    text = f"{em.name(op.x)}, {em.name(op.kernel)}, window_strides={strides}, padding={padding}"
+    for name, numbers in (("lhs_dilation", op.lhs_dilation), ("rhs_dilation", op.rhs_dilation)):
+        if any(n != 1 for n in tuple_of(numbers)):
+            text += f", {name}={tuple_of(numbers)}"
+    specs = [tuple_of(spec) for spec in (op.lhs_spec, op.rhs_spec, op.out_spec)]
+    if any(spec != tuple(range(len(spec))) for spec in specs):
+        numbers = ", ".join(map(str, specs))
+        text += f", dimension_numbers=lax.ConvDimensionNumbers({numbers})"
+    counts = (op.feature_group_count, op.batch_group_count)
+    for name, count in zip(("feature_group_count", "batch_group_count"), counts, strict=True):
+        if count.value.data != 1:
+            text += f", {name}={count.value.data}"
+    return f"lax.conv_general_dilated({text}{_precision_text(op.precision)})"
 
 
 @emits(lax.DynamicSliceOp)

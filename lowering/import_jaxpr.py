@@ -22,7 +22,13 @@ from xdsl.rewriter import InsertPoint
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.dialects.location import source_location
-from relbo_ir.lowering import import_composed, import_control, import_indexing, import_rules
+from relbo_ir.lowering import (
+    import_composed,
+    import_control,
+    import_indexing,
+    import_rules,
+    import_windows,
+)
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.parameters import CannotHold, encode
 from relbo_ir.lowering.types import ir_type, literal, struct
@@ -32,6 +38,7 @@ _SUMMARY = re.compile(r"^(?P<file>.*?):(?P<line>\d+)(?::\d+)? ")
 _RULES = {
     **import_rules.RULES,
     **import_indexing.RULES,
+    **import_windows.RULES,
     **import_control.RULES,
     **import_composed.RULES,
 }

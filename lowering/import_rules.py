@@ -339,22 +339,26 @@ def _triangular_solve(importer: Importer, equation: Any, operands: list[SSAValue
     return make(lax.TriangularSolveOp, equation, operands, **props)
 
 
+def precision_name(given: Any) -> str | None:
+    """How precisely both factors of a product are read; None for what IR cannot say."""
+    left, right = given if isinstance(given, tuple) else (given, given)  # pyright: ignore[reportUnknownVariableType]
+    if left is None and right is None:
+        return "DEFAULT"
+    return left.name if left == right and isinstance(left, jlax.Precision) else None
+
+
 @rule("dot_general")
 def _dot_general(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
     params = equation.params
     names = ("dimension_numbers", "precision", "preferred_element_type")
-    out, precision = equation.outvars[0].aval.dtype, params["precision"]
+    out, precision = equation.outvars[0].aval.dtype, precision_name(params["precision"])
     preferred = params["preferred_element_type"]
     if not known(params, *names) or (preferred is not None and preferred != out):
         return None
     types = [v.aval.dtype for v in equation.invars]
     if any(t != out and not (out.kind == "f" and t.kind in "iub") for t in types):
         return None
-    if isinstance(precision, tuple):
-        if precision[0] != precision[1]:  # pyright: ignore[reportUnknownMemberType]
-            return None
-        precision = precision[0]  # pyright: ignore[reportUnknownVariableType]
-    if precision is not None and not isinstance(precision, jlax.Precision):
+    if precision is None:
         return None
     (xc, yc), (xb, yb) = params["dimension_numbers"]
     props: dict[str, Attribute] = {
@@ -363,8 +367,8 @@ def _dot_general(importer: Importer, equation: Any, operands: list[SSAValue]) ->
         "x_batch": ints(xb),
         "y_batch": ints(yb),
     }
-    if precision is not None and precision is not jlax.Precision.DEFAULT:
-        props["precision"] = StringAttr(precision.name)
+    if precision != "DEFAULT":
+        props["precision"] = StringAttr(precision)
     same = [
         x if t == out else importer.insert(lax.ConvertOp(x, element_type(out))).results[0]
         for x, t in zip(operands, types, strict=True)

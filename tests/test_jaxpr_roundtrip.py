@@ -302,6 +302,7 @@ COMPAT = {
     "zeta",
     "cholesky",
     "cond",
+    "convolution",
     "dot_general",
     "dynamic_slice_twice_negative",
     "fori_loop",
@@ -631,6 +632,76 @@ REDUCTIONS: dict[str, Case] = {
     "dot_empty": case(
         lambda x: [x[:, :0] @ x[:0], x[:0] @ x.T, jnp.vdot(x[0], x[1])], normal(4, 4)
     ),
+    "convolution": case(
+        lambda x: [
+            jnp.convolve(x, x[:3], mode="same"),
+            jnp.convolve(x[:2], x),
+            jnp.correlate(x, x[1:3], mode="valid"),
+            jax.scipy.signal.convolve(x, x[:2]),
+        ],
+        V,
+        order=2,
+    ),
+    "convolution_options": case(
+        lambda x: [
+            lax.conv(x[None, None], x[None, None, :2, :2], (1, 2), "SAME"),
+            lax.conv_general_dilated(
+                x[None, None], x[None, None, :2, :2], (1, 2), "SAME", rhs_dilation=(2, 1)
+            ),
+            lax.conv_general_dilated(
+                x[None, None], x[None, None], (2, 1), [(-1, 4), (3, 0)], lhs_dilation=(1, 3)
+            ),
+            lax.conv_general_dilated(x, x[:2, :3].T @ x[:2], (), ()),
+            lax.conv_transpose(x[None], x[:2, :, None], (2,), "SAME"),
+            jax.scipy.signal.convolve(x, x[:2, :2], method="direct"),
+        ],
+        M,
+        order=2,
+    ),
+    "convolution_layouts": case(
+        lambda x: [
+            lax.conv_general_dilated(
+                x[..., None], x[:1, :2, None, :2], (1, 1), "VALID", dimension_numbers=numbers
+            )
+            for numbers in (("HNWC", "HWIO", "NHWC"), ("NWHC", "WHIO", "CHNW"))
+        ],
+        T,
+    ),
+    "convolution_groups": case(
+        lambda x: [
+            lax.conv_general_dilated(
+                x, x[:1, :, :2].reshape(3, 1, 2), (1,), "SAME", feature_group_count=3
+            ),
+            lax.conv_general_dilated(x, x[..., :2], (1,), "SAME", batch_group_count=2),
+        ],
+        T,
+        order=2,
+    ),
+    "convolution_mapped": case(
+        lambda x, y: jax.vmap(lambda a, b: jnp.convolve(a, b, "same"))(x, y[:, :2]), M, M, order=2
+    ),
+    "convolution_precision": case(
+        lambda x: [
+            jnp.convolve(x, x[:2], precision="highest"),
+            jnp.convolve(x, x[:2], precision=("high", "high")),
+            jnp.convolve(x, x[:2], precision=("high", "default")),
+        ],
+        V,
+    ),
+    "convolution_integers": case(
+        lambda i: [
+            jnp.convolve(i, i[:2]),
+            lax.conv_general_dilated(i[None, None], i[None, None, :2], (1,), "VALID"),
+            lax.conv_general_dilated(
+                i[None, None].astype(np.int8),
+                i[None, None, :2].astype(np.int8),
+                (1,),
+                "VALID",
+                preferred_element_type=jnp.int32,
+            ),
+        ],
+        INDEX,
+    ),
     "logsumexp": case(
         lambda x: [jax.nn.logsumexp(x), jax.scipy.special.logsumexp(x, axis=0, b=2.0)], M, order=2
     ),
@@ -812,13 +883,6 @@ BOUND: dict[str, Case] = {
     "fft": case(lambda x: [jnp.abs(jnp.fft.rfft(x)), jnp.fft.ifft(jnp.fft.fft(x)).real], M),
     "complex": case(lambda x: [jnp.abs(lax.complex(x, x)), lax.conj(lax.complex(x, x)).imag], V),
     "top_k": case(lambda x: lax.top_k(x, 2), M),
-    "convolution": case(lambda x: jnp.convolve(x, x[:3], mode="same"), V),
-    "conv_general": case(
-        lambda x: lax.conv_general_dilated(
-            x[None, None], x[None, None, :2, :2], (1, 2), "SAME", rhs_dilation=(2, 1)
-        ),
-        M,
-    ),
     "reduce_window": case(
         lambda x: [
             lax.reduce_window(x, np.asarray(-np.inf, x.dtype), lax.max, (2, 2), (1, 1), "SAME"),

@@ -140,6 +140,8 @@ SHAPED: dict[str, Callable[[Any], Any]] = {
     "cumulative": lambda x: jnp.cumsum(jax.nn.softplus(x)),
     "chosen": lambda x: jnp.where(x > 0.0, jax.nn.sigmoid(x), 2.0),
     "contracted": lambda x: jnp.exp(x) @ (x**2 + 1.0),
+    "filtered": lambda x: jnp.convolve(jnp.exp(x), 2.0 * jnp.ones(2), "full"),
+    "filtered, the other sign": lambda x: jnp.convolve(-jnp.exp(x), jnp.ones(2), "same"),
     "looped": lambda x: jax.lax.scan(
         lambda carry, row: (0.5 * carry + jnp.exp(row), carry), 1.0, x
     )[1],
@@ -173,11 +175,13 @@ PROVED = {
     "stacked": (0.0, 5.0),
     "inverse": (1 / 3, 1.0),
     "branch": (0.0, 3.0),
+    "filtered, the other sign": (-math.inf, 0.0),
     "falling": (-math.inf, math.inf),
     "whole": (0.0, 1.0),
 }
 """The ends that are to be found."""
 NOT_POSITIVE = {
+    "filtered, the other sign",
     "reshaped",
     "sliced",
     "clipped",

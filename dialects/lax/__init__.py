@@ -12,6 +12,7 @@ from relbo_ir.dialects.lax.control import (
     WhileOp,
     integer,
 )
+from relbo_ir.dialects.lax.convolution import ConvGeneralDilatedOp
 from relbo_ir.dialects.lax.elements import BitcastOp, ConvertOp, IotaOp
 from relbo_ir.dialects.lax.elementwise import (
     ELEMENTWISE,
@@ -86,6 +87,7 @@ Lax = Dialect(
         ConcatenateOp,
         CondOp,
         ConstantOp,
+        ConvGeneralDilatedOp,
         ConvertOp,
         CumlogsumexpOp,
         CummaxOp,
@@ -142,6 +144,7 @@ __all__ = [
     "ConcatenateOp",
     "CondOp",
     "ConstantOp",
+    "ConvGeneralDilatedOp",
     "ConvertOp",
     "CumlogsumexpOp",
     "CummaxOp",

@@ -143,9 +143,10 @@ def _structured(op: Operation, given: Sequence[Range]) -> Range:
         case lax.SelectNOp():
             return joined(given[1:])
         case lax.DotGeneralOp() if all(_has_elements(v) for v in op.operands):
-            signs = [r.hull().widened() for r in given]
-            product = signs[0] * signs[1]
-            return product.widened() if product.nonnegative or (-product).nonnegative else ANY
+            return _sign_of_products(given)
+        case lax.ConvGeneralDilatedOp() if all(_has_elements(v) for v in op.operands):
+            products = _sign_of_products(given)
+            return products if _every_window_meets(op) else products.join(Range.point(0.0))
         case lax.DynamicUpdateSliceOp():
             return given[0].hull().join(given[1].hull())
         case lax.ReshapeOp() | lax.SqueezeOp():
@@ -180,6 +181,21 @@ def _sum(op: Operation, terms: Range) -> Range:
     if terms.nonnegative:
         return Range.of(terms.low, math.inf, above=terms.above)
     return -_sum(op, -terms) if (-terms).nonnegative else ANY
+
+
+def _sign_of_products(given: Sequence[Range]) -> Range:
+    """What sums of some products of an element of each operand are, by their signs."""
+    signs = [r.hull().widened() for r in given]
+    product = signs[0] * signs[1]
+    return product.widened() if product.nonnegative or (-product).nonnegative else ANY
+
+
+def _every_window_meets(op: lax.ConvGeneralDilatedOp) -> bool:
+    """Whether every window is proved to read an element, and not padding alone."""
+    taps = [shape_of(op.kernel)[k] for k in tuple_of(op.rhs_spec)[2:]]
+    dense = {*tuple_of(op.lhs_dilation), *tuple_of(op.rhs_dilation)} <= {1}
+    around = zip(tuple_of(op.low), tuple_of(op.high), taps, strict=True)
+    return dense and all(max(low, high) < count for low, high, count in around)
 
 
 def _product(op: Operation, factors: Range) -> Range:

@@ -49,6 +49,7 @@ SMOOTH_OPS = {
     "lax.cumprod",
     "lax.cumlogsumexp",
     "lax.dot_general",
+    "lax.conv_general_dilated",
     "estim.log_mean_exp",
     "estim.score",
 }

@@ -105,6 +105,17 @@ def linear(x: Dual, function: Callable[[Array], Array]) -> Dual:
     return Dual(function(x.value), np.stack([function(t) for t in x.tangent]))
 
 
+def bilinear(function: Callable[[Array, Array], Array], x: Dual, y: Dual) -> Dual:
+    """A function linear in each of two arrays, whatever axes stand before those of the tensor."""
+    tangent: Array | None = None
+    if x.tangent is not None:
+        tangent = function(x.tangent, y.value)
+    if y.tangent is not None:
+        term = function(x.value, y.tangent)
+        tangent = term if tangent is None else tangent + term
+    return Dual(function(x.value, y.value), tangent)
+
+
 def rowwise(x: Dual, function: Callable[[Array], Array]) -> Dual:
     """`linear`, for a function that treats every outcome alike: all tangents at once."""
     if x.tangent is None:

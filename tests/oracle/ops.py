@@ -19,6 +19,7 @@ from .elementwise import evaluate_elementwise
 from .indexing import dynamic_slice, gather, sort
 from .matrices import cholesky, triangular_solve
 from .reductions import argument, contraction, cumulative, reduction
+from .windows import convolution
 from .writing import scatter, update_slice
 
 
@@ -191,6 +192,8 @@ def evaluate(op: Operation, operands: list[Dual]) -> list[Dual]:
             return [_integer_pow(op, xs[0])]
         case lax.DotGeneralOp():
             return [contraction(op, xs[0], xs[1])]
+        case lax.ConvGeneralDilatedOp():
+            return [convolution(op, xs[0], xs[1])]
         case lax.DynamicSliceOp():
             return [dynamic_slice(op, xs[0], xs[1:])]
         case lax.GatherOp():

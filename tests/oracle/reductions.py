@@ -10,7 +10,7 @@ import numpy as np
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import tuple_of
 
-from .dual import Array, Dual, chain, fold, linear, linear_together, times, total
+from .dual import Array, Dual, bilinear, chain, fold, linear, linear_together, times, total
 from .elementwise import binary
 
 _RUNNING = {
@@ -118,14 +118,7 @@ def contraction(op: lax.DotGeneralOp, x: Dual, y: Dual) -> Dual:
     def contract(a: Array, b: Array) -> Array:
         return np.einsum(subscripts, a, b)
 
-    value = contract(x.value, y.value)
-    tangent: Array | None = None
-    if x.tangent is not None:
-        tangent = contract(x.tangent, y.value)
-    if y.tangent is not None:
-        term = contract(x.value, y.tangent)
-        tangent = term if tangent is None else tangent + term
-    return Dual(value, tangent)
+    return bilinear(contract, x, y)
 
 
 def categories(x: Dual, index: Array) -> Dual:

@@ -130,6 +130,14 @@ CASES: dict[str, tuple[str, str, Callable[[Array], Array]]] = {
         V,
         lambda x: np.sum(x * x, axis=1),
     ),
+    "conv_general_dilated": (
+        f"""%rows = lax.reshape %x : ({M}) -> tensor<2x1x3xf64>
+        %kernel = lax.slice %rows {{start = array<i64: 1, 0, 0>, limit = array<i64: 2, 1, 2>, strides = array<i64: 1, 1, 1>}} : (tensor<2x1x3xf64>) -> tensor<1x1x2xf64>
+        %wide = lax.conv_general_dilated %rows, %kernel {{lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 0>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}} : (tensor<2x1x3xf64>, tensor<1x1x2xf64>) -> tensor<2x1x3xf64>
+        %r = lax.reshape %wide : (tensor<2x1x3xf64>) -> {M}""",
+        M,
+        lambda x: np.stack([np.convolve(row, x[1, 1::-1])[:3] for row in x]),
+    ),
     "gather": (
         f'%r = lax.gather %x, %i {{offset_dims = array<i64: 1>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, slice_sizes = array<i64: 1, 3>, indices_are_sorted = false, unique_indices = false, mode = "fill"}} : ({M}, tensor<2x1xi32>) -> {M}',
         M,

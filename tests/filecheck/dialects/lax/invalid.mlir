@@ -507,6 +507,110 @@
 
 // -----
 
+// A kernel of another type
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf64>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf64>) -> tensor<1x3x6xf32>
+// CHECK: the kernel is tensor<3x2x3xf32> here, not tensor<3x2x3xf64>
+
+// -----
+
+// A kernel without an axis of features
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated: tensor<1x2x6xf32> and tensor<3x3xf32> have not the same axes of batch, features and space
+
+// -----
+
+// An axis that is forgotten
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated: (0, 1) leaves out axes of rank 3
+
+// -----
+
+// An axis that is both space and features
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 1>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated: (0, 1, 1) names an axis twice
+
+// -----
+
+// No padding after
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1, 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated needs strides, padding and dilations for each of 1 spatial axes
+
+// -----
+
+// Windows that do not move
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 0>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated: strides and dilations are positive
+
+// -----
+
+// Groups of two kinds
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 2 : i64, batch_group_count = 2 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated: 2 groups of features and 2 of rows; both are positive, and one of them is 1
+
+// -----
+
+// No groups
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 0 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated: 0 groups of features and 1 of rows; both are positive, and one of them is 1
+
+// -----
+
+// Kernels of too many features
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 2 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated: kernels of 2 features do not read 2 features in 2 groups
+
+// -----
+
+// Kernels of no group
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x1x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 2 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x1x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated: 3 kernels and 1 rows do not fall into 2 groups
+
+// -----
+
+// Rows of no group
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<4x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 2 : i64} : (tensor<1x2x6xf32>, tensor<4x2x3xf32>) -> tensor<1x4x6xf32>
+// CHECK: lax.conv_general_dilated: 4 kernels and 1 rows do not fall into 2 groups
+
+// -----
+
+// More cropped than there is
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: -4>, high = array<i64: -3>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x0xf32>
+// CHECK: lax.conv_general_dilated: padding (-4, -3) crops more than 6
+
+// -----
+
+// Windows that would stick out
+%x = "test.op"() : () -> tensor<1x2x6xf32>
+%k = "test.op"() : () -> tensor<3x2x3xf32>
+%r = lax.conv_general_dilated %x, %k {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 0>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// CHECK: lax.conv_general_dilated gives tensor<1x3x5xf32>, not tensor<1x3x6xf32>
+
+// -----
+
 // A block that is too large
 %x = "test.op"() : () -> tensor<3xf32>
 %i = "test.op"() : () -> tensor<i32>

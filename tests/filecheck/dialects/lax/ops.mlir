@@ -156,6 +156,14 @@ func.func @reductions(%x: tensor<2x3xf32>, %b: tensor<2x3xi1>, %i: tensor<2x3xi3
   func.return
 }
 
+func.func @convolutions(%rows: tensor<1x2x6xf32>, %kernel: tensor<3x2x3xf32>, %kernels: tensor<4x1x3xf32>) {
+  %conv = lax.conv_general_dilated %rows, %kernel {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+  %turned = lax.conv_general_dilated %rows, %kernel {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 2, 0, 1>, window_strides = array<i64: 2>, low = array<i64: -1>, high = array<i64: 4>, lhs_dilation = array<i64: 2>, rhs_dilation = array<i64: 3>, feature_group_count = 1 : i64, batch_group_count = 1 : i64, precision = "HIGHEST"} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<3x4x1xf32>
+  %grouped = lax.conv_general_dilated %rows, %kernels {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 2 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<4x1x3xf32>) -> tensor<1x4x6xf32>
+  %batches = lax.conv_general_dilated %kernels, %kernels {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 4 : i64} : (tensor<4x1x3xf32>, tensor<4x1x3xf32>) -> tensor<1x4x3xf32>
+  func.return
+}
+
 func.func @indexing(%x: tensor<5x2xf32>, %u: tensor<1x2xf32>, %i: tensor<i32>, %rows: tensor<3x1xi32>, %updates: tensor<3x2xf32>) {
   %slice = lax.dynamic_slice %x, %i, %i {sizes = array<i64: 3, 1>} : (tensor<5x2xf32>, tensor<i32>, tensor<i32>) -> tensor<3x1xf32>
   %update = lax.dynamic_update_slice %x, %u, %i, %i : (tensor<5x2xf32>, tensor<1x2xf32>, tensor<i32>, tensor<i32>) -> tensor<5x2xf32>
@@ -353,6 +361,13 @@ func.func @linear_algebra(%a: tensor<4x3x3xf32>, %b: tensor<4x3x2xf32>) {
 // CHECK-NEXT:     %highest = lax.dot_general %x, %x {x_batch = array<i64>, y_batch = array<i64>, x_contract = array<i64: 1>, y_contract = array<i64: 1>, precision = "HIGHEST"} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x2xf32>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
+// CHECK-NEXT:   func.func @convolutions(%rows: tensor<1x2x6xf32>, %kernel: tensor<3x2x3xf32>, %kernels: tensor<4x1x3xf32>) {
+// CHECK-NEXT:     %conv = lax.conv_general_dilated %rows, %kernel {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// CHECK-NEXT:     %turned = lax.conv_general_dilated %rows, %kernel {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 2, 0, 1>, window_strides = array<i64: 2>, low = array<i64: -1>, high = array<i64: 4>, lhs_dilation = array<i64: 2>, rhs_dilation = array<i64: 3>, feature_group_count = 1 : i64, batch_group_count = 1 : i64, precision = "HIGHEST"} : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<3x4x1xf32>
+// CHECK-NEXT:     %grouped = lax.conv_general_dilated %rows, %kernels {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 2 : i64, batch_group_count = 1 : i64} : (tensor<1x2x6xf32>, tensor<4x1x3xf32>) -> tensor<1x4x6xf32>
+// CHECK-NEXT:     %batches = lax.conv_general_dilated %kernels, %kernels {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 4 : i64} : (tensor<4x1x3xf32>, tensor<4x1x3xf32>) -> tensor<1x4x3xf32>
+// CHECK-NEXT:     func.return
+// CHECK-NEXT:   }
 // CHECK-NEXT:   func.func @indexing(%x: tensor<5x2xf32>, %u: tensor<1x2xf32>, %i: tensor<i32>, %rows: tensor<3x1xi32>, %updates: tensor<3x2xf32>) {
 // CHECK-NEXT:     %slice = lax.dynamic_slice %x, %i, %i {sizes = array<i64: 3, 1>} : (tensor<5x2xf32>, tensor<i32>, tensor<i32>) -> tensor<3x1xf32>
 // CHECK-NEXT:     %update = lax.dynamic_update_slice %x, %u, %i, %i : (tensor<5x2xf32>, tensor<1x2xf32>, tensor<i32>, tensor<i32>) -> tensor<5x2xf32>
@@ -546,6 +561,14 @@ func.func @linear_algebra(%a: tensor<4x3x3xf32>, %b: tensor<4x3x2xf32>) {
 // GENERIC-NEXT:     %sort, %sort_1 = "lax.sort"(%x, %i) <{dimension = 1 : i64, is_stable = true, num_keys = 1 : i64}> : (tensor<2x3xf32>, tensor<2x3xi32>) -> (tensor<2x3xf32>, tensor<2x3xi32>)
 // GENERIC-NEXT:     %dot = "lax.dot_general"(%x, %x) <{x_batch = array<i64: 0>, y_batch = array<i64: 0>, x_contract = array<i64: 1>, y_contract = array<i64: 1>}> : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2xf32>
 // GENERIC-NEXT:     %highest = "lax.dot_general"(%x, %x) <{x_batch = array<i64>, y_batch = array<i64>, x_contract = array<i64: 1>, y_contract = array<i64: 1>, precision = "HIGHEST"}> : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x2xf32>
+// GENERIC-NEXT:     "func.return"() : () -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "convolutions", function_type = (tensor<1x2x6xf32>, tensor<3x2x3xf32>, tensor<4x1x3xf32>) -> ()}> ({
+// GENERIC-NEXT:   ^bb0(%rows: tensor<1x2x6xf32>, %kernel: tensor<3x2x3xf32>, %kernels: tensor<4x1x3xf32>):
+// GENERIC-NEXT:     %conv = "lax.conv_general_dilated"(%rows, %kernel) <{lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<1x3x6xf32>
+// GENERIC-NEXT:     %turned = "lax.conv_general_dilated"(%rows, %kernel) <{lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 2, 0, 1>, window_strides = array<i64: 2>, low = array<i64: -1>, high = array<i64: 4>, lhs_dilation = array<i64: 2>, rhs_dilation = array<i64: 3>, feature_group_count = 1 : i64, batch_group_count = 1 : i64, precision = "HIGHEST"}> : (tensor<1x2x6xf32>, tensor<3x2x3xf32>) -> tensor<3x4x1xf32>
+// GENERIC-NEXT:     %grouped = "lax.conv_general_dilated"(%rows, %kernels) <{lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 2 : i64, batch_group_count = 1 : i64}> : (tensor<1x2x6xf32>, tensor<4x1x3xf32>) -> tensor<1x4x6xf32>
+// GENERIC-NEXT:     %batches = "lax.conv_general_dilated"(%kernels, %kernels) <{lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 4 : i64}> : (tensor<4x1x3xf32>, tensor<4x1x3xf32>) -> tensor<1x4x3xf32>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT:   "func.func"() <{sym_name = "indexing", function_type = (tensor<5x2xf32>, tensor<1x2xf32>, tensor<i32>, tensor<3x1xi32>, tensor<3x2xf32>) -> ()}> ({
