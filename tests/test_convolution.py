@@ -1,4 +1,4 @@
-"""Random convolutions: what they compute, and what is known of their signs."""
+"""Random convolutions: what they compute, what they read, and what is known of their signs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpyro.distributions as nd
 import pytest
 from helpers.convolutions import Convolution, convolutions
+from helpers.relations import relation
 from hypothesis import given, settings
 from oracle import parse_module
 from oracle.dual import Dual
@@ -25,6 +26,7 @@ from relbo_ir.lowering.emit import emit_function
 from relbo_ir.lowering.executable import load
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import Importer
+from relbo_ir.passes.analyses.dependence import DependenceOf
 from relbo_ir.passes.analyses.value_ranges import Ranges
 
 few = settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -92,6 +94,26 @@ def test_it_is_computed_as_jax_does(case: Convolution) -> None:
         ):
             mine = np.tensordot(weights, slope, axes=truth.ndim)
             np.testing.assert_allclose(mine, pulled, rtol=1e-10, atol=1e-12)
+
+
+@settings(few, max_examples=400)
+@given(convolutions())
+def test_a_fact_names_what_is_read(case: Convolution) -> None:
+    """All that moves an element, and no more where intervals can say so."""
+    x, kernel = drawn(case)
+    with jax.enable_x64(True):
+        module = imported(case, x, kernel)
+    op, block = only(module), main_of(module).body.block
+    facts = DependenceOf(block, block.args).of(op.result)
+    apart = [set(case.options[name]) <= {1} for name in ("rhs_dilation", "lhs_dilation")]
+    rows = lax.shape_of(op.result)[lax.tuple_of(op.out_spec)[0]]
+    exact = [apart[0] and (case.options["batch_group_count"] == 1 or rows == 1), apart[1]]
+    for argument, slope, is_exact in zip(block.args, slopes(module, x, kernel), exact, strict=True):
+        read, fact = slope != 0, facts.get(argument)
+        said = np.zeros_like(read) if fact is None else relation(fact)
+        assert not np.any(read & ~said), "an element is read and not named"
+        if is_exact:
+            assert np.array_equal(read, said)
 
 
 @few

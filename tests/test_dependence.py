@@ -173,6 +173,10 @@ def test_the_op_that_mixes_is_named() -> None:
     assert fact is not None
     assert fact.mixer is not None
     assert fact.mixer.name == "lax.rev"
+    filtered = facts_of(objective(lambda z: jnp.convolve(z, jnp.ones(3), "same")), "f")
+    assert filtered is not None
+    assert filtered.mixer is not None
+    assert filtered.mixer.name == "lax.conv_general_dilated"
     plain = facts_of(objective(jnp.exp), "f")
     assert plain is not None
     assert plain.mixer is None

@@ -348,6 +348,7 @@ MIXED: dict[str, Callable[[Any], Any]] = {
     "cumulative": lambda z: jnp.cumsum(z * 1.0),
     "in pairs": lambda z: z[jnp.array([0, 0, 2, 2])] + z[jnp.array([1, 1, 3, 3])],
     "in windows": lambda z: z + jnp.pad(z * 2.0, (1, 0))[:-1] + jnp.pad(z, (0, 1))[1:],
+    "filtered": lambda z: jnp.convolve(z, jnp.array([1.0, 2.0, 1.0]), "same"),
 }
 
 
@@ -358,6 +359,7 @@ MIXERS = {
     "cumulative": "lax.cumsum",
     "in pairs": "lax.gather",
     "in windows": "lax.pad",
+    "filtered": "lax.conv_general_dilated",
 }
 
 
@@ -389,6 +391,55 @@ def test_mixed_plates_keep_the_gradient(mix: str, granularity: str) -> None:
     if granularity == "element" and mix != "mean":
         plain = outcomes(model, guide, (y,), arguments, PLAIN)
         assert np.all(pruned.gradient_variance()["phi"] < plain.gradient_variance()["phi"])
+
+
+def test_a_filtered_plate_is_pruned_to_its_windows() -> None:
+    """Each coin is scored by what its window reaches: the shifts of three, and no matrix."""
+    size = 6
+    y = np.array([0.3, 2.0, -1.0, 4.0, 1.0, 2.5])
+
+    def model(y: jax.Array) -> None:
+        with relbo_ir.plate("elements", size):
+            z = relbo_ir.sample("z", nd.Bernoulli(0.4))
+            smooth = jnp.convolve(z, jnp.array([1.0, 2.0, 1.0]), "same")
+            relbo_ir.observe("x", nd.Normal(smooth, 1.0), y)
+
+    def by_hand(y: jax.Array) -> None:
+        with relbo_ir.plate("elements", size):
+            z = relbo_ir.sample("z", nd.Bernoulli(0.4))
+            around = jnp.pad(1.0 * z, 1)
+            relbo_ir.observe("x", nd.Normal(around[:-2] + 2.0 * z + around[2:], 1.0), y)
+
+    def guide(y: jax.Array) -> None:
+        logits = relbo_ir.param("phi", jnp.zeros(size))
+        with relbo_ir.plate("elements", size):
+            relbo_ir.sample("z", nd.Bernoulli(logits=logits))
+
+    arguments = {"phi": np.array([0.3, -0.2, 0.5, 0.1, -0.4, 0.2]), "y": y}
+    warnings.simplefilter("ignore", relbo_ir.RelboWarning)
+    exact, plain, pruned, windows = (
+        outcomes(program, guide, (y,), arguments, steps)
+        for program, steps in (
+            (model, ("objective",)),
+            (model, PLAIN),
+            (model, PRUNED),
+            (by_hand, PRUNED),
+        )
+    )
+    np.testing.assert_allclose(pruned.gradient()["phi"], exact.gradient()["phi"], rtol=1e-10)
+    assert np.all(pruned.gradient_variance()["phi"] < plain.gradient_variance()["phi"])
+    assert total_variance(pruned) == pytest.approx(total_variance(windows), rel=1e-10)
+    centred = [
+        outcomes(model, guide, (y,), arguments, (*steps, LEAVE_ONE_OUT), copies=2)
+        for steps in (SPLIT, PRUNED)
+    ]
+    for result in centred:
+        np.testing.assert_allclose(result.gradient()["phi"], exact.gradient()["phi"], rtol=1e-10)
+    assert total_variance(centred[1]) < total_variance(centred[0])
+    with jax.enable_x64(True):
+        module, _ = trace_elbo(model, guide, split_call(model, (y,), {}))
+        run(module, resolve(PRUNED))
+    assert "lax.dot_general" not in [op.name for op in module.walk()]
 
 
 @pytest.mark.parametrize("own", [lambda z: jnp.exp(z) * 2.0, lambda z: jnp.where(z > 0.5, z, -z)])

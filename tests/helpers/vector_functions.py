@@ -24,6 +24,20 @@ def _cell(z: Any) -> Any:
     return jnp.clip(3.0 * z + 6.0, 0.0, 12.0).astype(jnp.int32)
 
 
+def _windows(z: Any, taps: int, **options: Any) -> Any:
+    """Windows of a vector, each element weighed by its place in the window."""
+    kernel = jnp.arange(1.0, taps + 1.0)[None, None]
+    given: dict[str, Any] = {"window_strides": (1,), "padding": "VALID", **options}
+    return jax.lax.conv_general_dilated(z[None, None], kernel.astype(z.dtype), **given)[0, 0]
+
+
+def _grouped(z: Any, shape: tuple[int, ...], kernel: tuple[int, ...], **options: Any) -> Any:
+    """Rows of features at a few places, convolved with a kernel of that shape."""
+    weights = jnp.arange(1.0, 1.0 + np.prod(kernel)).reshape(kernel).astype(z.dtype)
+    around = [(kernel[2] - 1, kernel[2] - 1)]
+    return jax.lax.conv_general_dilated(z.reshape(shape), weights, (1,), around, **options)
+
+
 EXACT: dict[str, Function] = {
     "elementwise": lambda z: jnp.exp(z) * 2.0 + z,
     "broadcast": lambda z: z[:, None] + jnp.zeros((6, 2)),
@@ -70,9 +84,28 @@ EXACT: dict[str, Function] = {
     "update": lambda z: z[:4].at[2].set(z[5]),
     "added": lambda z: z.at[2].add(z[3]),
     "block": lambda z: jax.lax.dynamic_update_slice(z, z[:2], (3,)),
+    "convolution": lambda z: jnp.convolve(z, jnp.array([1.0, 2.0, 1.0]), "same"),
+    "convolution, padded before": lambda z: _windows(z, 3, padding=[(2, 0)]),
+    "convolution, cropped": lambda z: _windows(z, 2, padding=[(-1, 3)]),
+    "convolution, in strides": lambda z: _windows(z, 2, window_strides=(3,), padding=[(1, 2)]),
+    "convolution, spread": lambda z: _windows(z, 3, lhs_dilation=(2,), padding=[(2, 1)]),
+    "convolution, by a kernel": lambda z: jnp.convolve(jnp.arange(1.0, 9.0), z, "full"),
+    "convolution, rows": lambda z: _grouped(z, (6, 1, 1), (2, 1, 2)),
+    "convolution, groups of features": lambda z: _grouped(
+        z, (1, 6, 1), (6, 2, 2), feature_group_count=3
+    ),
+    "convolution, each row by itself": lambda z: _grouped(
+        z, (6, 1, 1), (6, 1, 1), batch_group_count=6
+    ),
     "maximum of rows": lambda z: jnp.exp(z.reshape(3, 2)).prod(1),
 }
 SUPERSET: dict[str, Function] = {
+    "convolution, taps apart": lambda z: _windows(z, 2, rhs_dilation=(3,), padding=[(2, 2)]),
+    "convolution, all apart": lambda z: _windows(
+        z, 2, lhs_dilation=(2,), rhs_dilation=(3,), window_strides=(2,), padding=[(4, 3)]
+    ),
+    "convolution, rows of features": lambda z: _grouped(z, (2, 3, 1), (2, 3, 1)),
+    "convolution, groups of rows": lambda z: _grouped(z, (6, 1, 1), (6, 1, 1), batch_group_count=3),
     "unstack": lambda z: jnp.unstack(z)[1] * jnp.unstack(z)[4],
     "rows at a closed-over index": lambda z: z[jnp.array([4, 0, 0])],
     "where": lambda z: jnp.where(jnp.arange(6) > 2, z, 0.0 * z + z[0]),

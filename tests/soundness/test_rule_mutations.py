@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from xdsl.ir import Operation
 
 from relbo_ir.dialects import dist, estim, lax
-from relbo_ir.passes.analyses.dependence import table
-from relbo_ir.passes.analyses.dependence.facts import Dependence
+from relbo_ir.passes.analyses.dependence import table, windows
+from relbo_ir.passes.analyses.dependence.facts import Dependence, Ints
 from relbo_ir.passes.analyses.dependence.table import NOTHING, Facts
 
 from .claims import claimed
@@ -57,4 +59,17 @@ def test_a_rule_that_says_pointwise_is_caught(
     cls: type[Operation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(table.RULES, cls, _pointwise)
+    assert caught() is not None
+
+
+@pytest.mark.parametrize("places", [-1, 1])
+def test_a_window_at_the_wrong_place_is_caught(
+    places: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = windows.meeting
+
+    def moved(starts: Ints, *sizes: int) -> Any:
+        return meeting(starts + places, *sizes)
+
+    monkeypatch.setattr(windows, "meeting", moved)
     assert caught() is not None

@@ -25,6 +25,7 @@ from relbo_ir.passes.analyses.dependence import (
     loops,
     scattering,
     shapes,
+    windows,
 )
 from relbo_ir.passes.analyses.dependence.facts import Along, Dependence
 from relbo_ir.passes.analyses.dependence.table import (
@@ -195,4 +196,5 @@ __all__ = [
     "linalg",
     "scattering",
     "shapes",
+    "windows",
 ]
