@@ -81,7 +81,7 @@ def take_out(gradient: prob.GradientOp, expectation: prob.ExpectationOp) -> list
 
 def _mean(w: Writer, steps: SSAValue, state: SSAValue, decay: float) -> Expression:
     weight = 1.0 - w.apply("exp", w.expression(steps) * math.log(decay))
-    return w.expression(state) / w.call("max", weight, 1.0 - decay)
+    return w.expression(state) * (1.0 / w.call("max", weight, 1.0 - decay))
 
 
 def hand_on(gradient: estim.ValueAndGradOp, means: Sequence[RunningMean]) -> None:
@@ -105,11 +105,15 @@ def hand_on(gradient: estim.ValueAndGradOp, means: Sequence[RunningMean]) -> Non
 
 def _updated(w: Writer, mean: RunningMean, value: Expression) -> list[Expression]:
     """The states after a step; what is not finite would stay in them for ever."""
-    old = [w.expression(state) for state, _ in mean.states]
-    new = [d * x + (1.0 - d) * value for x, (_, d) in zip(old, mean.states, strict=True)]
+    finite = w.apply("is_finite", value)
+    new: list[Expression] = []
+    for state, decay in mean.states:
+        old = w.expression(state)
+        new.append(w.select(finite, old, decay * old + (1.0 - decay) * value))
     if mean.excess is not None:
         long, short = (w.apply("square", value - w.expression(m)) for m in mean.means)
         known = w.call("min", w.expression(mean.steps), 1.0)  # there is no mean at the first step
-        old.append(w.expression(mean.excess))
-        new.append(_RECENT * old[-1] + (1.0 - _RECENT) * known * (long - _TOLERATED * short))
-    return [w.select(w.apply("is_finite", y), x, y) for x, y in zip(old, new, strict=True)]
+        old = w.expression(mean.excess)
+        excess = _RECENT * old + (1.0 - _RECENT) * known * (long - _TOLERATED * short)
+        new.append(w.select(w.apply("is_finite", excess), old, excess))
+    return new

@@ -28,35 +28,37 @@ prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #pro
 // CHECK-NEXT:     %6 = lax.sub %5, %4 : tensor<f32>
 // CHECK-NEXT:     %7 = lax.constant "0.5" : tensor<f32>
 // CHECK-NEXT:     %8 = lax.max %6, %7 : tensor<f32>
-// CHECK-NEXT:     %b = lax.div %1, %8 : tensor<f32>
-// CHECK-NEXT:     %v, %d, %9 = estim.value_and_grad (%m_ = %m) : (tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
-// CHECK-NEXT:       %e, %10 = estim.replicate {
-// CHECK-NEXT:       ^bb0(%11: tensor<i32>):
-// CHECK-NEXT:         %12 = rng.particle_key %key, %11 : tensor<i32>
-// CHECK-NEXT:         %k = rng.site_keys %12 {sites = [#prob.name"z"]} : tensor<1x!rng.key>
+// CHECK-NEXT:     %9 = lax.constant "1.0" : tensor<f32>
+// CHECK-NEXT:     %10 = lax.div %9, %8 : tensor<f32>
+// CHECK-NEXT:     %b = lax.mul %1, %10 : tensor<f32>
+// CHECK-NEXT:     %v, %d, %11 = estim.value_and_grad (%m_ = %m) : (tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:       %e, %12 = estim.replicate {
+// CHECK-NEXT:       ^bb0(%13: tensor<i32>):
+// CHECK-NEXT:         %14 = rng.particle_key %key, %13 : tensor<i32>
+// CHECK-NEXT:         %k = rng.site_keys %14 {sites = [#prob.name"z"]} : tensor<1x!rng.key>
 // CHECK-NEXT:         %n = rng.normal %k : tensor<1x!rng.key> -> tensor<1xf32>
 // CHECK-NEXT:         %z = lax.reshape %n : (tensor<1xf32>) -> tensor<f32>
 // CHECK-NEXT:         %c = lax.mul %z, %m_ : tensor<f32>
-// CHECK-NEXT:         %13 = lax.sub %c, %b : tensor<f32>
-// CHECK-NEXT:         %14 = lax.stop_gradient %13 : tensor<f32>
-// CHECK-NEXT:         %15 = lax.stop_gradient %m_ : tensor<f32>
-// CHECK-NEXT:         %16 = lax.sub %m_, %15 : tensor<f32>
-// CHECK-NEXT:         %17 = lax.mul %14, %16 : tensor<f32>
-// CHECK-NEXT:         %s = lax.add %c, %17 : tensor<f32>
+// CHECK-NEXT:         %15 = lax.sub %c, %b : tensor<f32>
+// CHECK-NEXT:         %16 = lax.stop_gradient %15 : tensor<f32>
+// CHECK-NEXT:         %17 = lax.stop_gradient %m_ : tensor<f32>
+// CHECK-NEXT:         %18 = lax.sub %m_, %17 : tensor<f32>
+// CHECK-NEXT:         %19 = lax.mul %16, %18 : tensor<f32>
+// CHECK-NEXT:         %s = lax.add %c, %19 : tensor<f32>
 // CHECK-NEXT:         prob.yield_value %s, %c : tensor<f32>, tensor<f32>
 // CHECK-NEXT:       } {size = 2 : i64} : tensor<f32>, tensor<f32>
-// CHECK-NEXT:       prob.yield_value %e, %10 : tensor<f32>, tensor<f32>
+// CHECK-NEXT:       prob.yield_value %e, %12 : tensor<f32>, tensor<f32>
 // CHECK-NEXT:     }
-// CHECK-NEXT:     %18 = lax.constant "1.0" : tensor<f32>
-// CHECK-NEXT:     %19 = lax.add %0, %18 : tensor<f32>
-// CHECK-NEXT:     %20 = lax.constant "0.5" : tensor<f32>
-// CHECK-NEXT:     %21 = lax.mul %20, %1 : tensor<f32>
-// CHECK-NEXT:     %22 = lax.constant "0.5" : tensor<f32>
-// CHECK-NEXT:     %23 = lax.mul %22, %9 : tensor<f32>
-// CHECK-NEXT:     %24 = lax.add %21, %23 : tensor<f32>
-// CHECK-NEXT:     %25 = lax.is_finite %24 : tensor<f32> -> tensor<i1>
-// CHECK-NEXT:     %26 = lax.select_n %25, %1, %24 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
-// CHECK-NEXT:     prob.return %v, %d, %19, %26 : tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>
+// CHECK-NEXT:     %20 = lax.constant "1.0" : tensor<f32>
+// CHECK-NEXT:     %21 = lax.add %0, %20 : tensor<f32>
+// CHECK-NEXT:     %22 = lax.is_finite %11 : tensor<f32> -> tensor<i1>
+// CHECK-NEXT:     %23 = lax.constant "0.5" : tensor<f32>
+// CHECK-NEXT:     %24 = lax.mul %23, %1 : tensor<f32>
+// CHECK-NEXT:     %25 = lax.constant "0.5" : tensor<f32>
+// CHECK-NEXT:     %26 = lax.mul %25, %11 : tensor<f32>
+// CHECK-NEXT:     %27 = lax.add %24, %26 : tensor<f32>
+// CHECK-NEXT:     %28 = lax.select_n %22, %1, %27 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
+// CHECK-NEXT:     prob.return %v, %d, %21, %28 : tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
 
@@ -88,69 +90,72 @@ prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #pro
 // CHECK-NEXT:     %8 = lax.sub %7, %6 : tensor<f32>
 // CHECK-NEXT:     %9 = lax.constant "0.001" : tensor<f32>
 // CHECK-NEXT:     %10 = lax.max %8, %9 : tensor<f32>
-// CHECK-NEXT:     %11 = lax.div %1, %10 : tensor<f32>
-// CHECK-NEXT:     %12 = lax.constant "-0.105360515" : tensor<f32>
-// CHECK-NEXT:     %13 = lax.mul %0, %12 : tensor<f32>
-// CHECK-NEXT:     %14 = lax.exp %13 : tensor<f32>
-// CHECK-NEXT:     %15 = lax.constant "1.0" : tensor<f32>
-// CHECK-NEXT:     %16 = lax.sub %15, %14 : tensor<f32>
-// CHECK-NEXT:     %17 = lax.constant "0.1" : tensor<f32>
-// CHECK-NEXT:     %18 = lax.max %16, %17 : tensor<f32>
-// CHECK-NEXT:     %19 = lax.div %2, %18 : tensor<f32>
-// CHECK-NEXT:     %20 = lax.constant "0.0" : tensor<f32>
-// CHECK-NEXT:     %21 = lax.gt %3, %20 : tensor<f32> -> tensor<i1>
-// CHECK-NEXT:     %b = lax.select_n %21, %11, %19 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
-// CHECK-NEXT:     %v, %d, %22 = estim.value_and_grad (%m_ = %m) : (tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
-// CHECK-NEXT:       %e, %23 = estim.replicate {
-// CHECK-NEXT:       ^bb0(%24: tensor<i32>):
-// CHECK-NEXT:         %25 = rng.particle_key %key, %24 : tensor<i32>
-// CHECK-NEXT:         %k = rng.site_keys %25 {sites = [#prob.name"z"]} : tensor<1x!rng.key>
+// CHECK-NEXT:     %11 = lax.constant "1.0" : tensor<f32>
+// CHECK-NEXT:     %12 = lax.div %11, %10 : tensor<f32>
+// CHECK-NEXT:     %13 = lax.mul %1, %12 : tensor<f32>
+// CHECK-NEXT:     %14 = lax.constant "-0.105360515" : tensor<f32>
+// CHECK-NEXT:     %15 = lax.mul %0, %14 : tensor<f32>
+// CHECK-NEXT:     %16 = lax.exp %15 : tensor<f32>
+// CHECK-NEXT:     %17 = lax.constant "1.0" : tensor<f32>
+// CHECK-NEXT:     %18 = lax.sub %17, %16 : tensor<f32>
+// CHECK-NEXT:     %19 = lax.constant "0.1" : tensor<f32>
+// CHECK-NEXT:     %20 = lax.max %18, %19 : tensor<f32>
+// CHECK-NEXT:     %21 = lax.constant "1.0" : tensor<f32>
+// CHECK-NEXT:     %22 = lax.div %21, %20 : tensor<f32>
+// CHECK-NEXT:     %23 = lax.mul %2, %22 : tensor<f32>
+// CHECK-NEXT:     %24 = lax.constant "0.0" : tensor<f32>
+// CHECK-NEXT:     %25 = lax.gt %3, %24 : tensor<f32> -> tensor<i1>
+// CHECK-NEXT:     %b = lax.select_n %25, %13, %23 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
+// CHECK-NEXT:     %v, %d, %26 = estim.value_and_grad (%m_ = %m) : (tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<f32>) {
+// CHECK-NEXT:       %e, %27 = estim.replicate {
+// CHECK-NEXT:       ^bb0(%28: tensor<i32>):
+// CHECK-NEXT:         %29 = rng.particle_key %key, %28 : tensor<i32>
+// CHECK-NEXT:         %k = rng.site_keys %29 {sites = [#prob.name"z"]} : tensor<1x!rng.key>
 // CHECK-NEXT:         %n = rng.normal %k : tensor<1x!rng.key> -> tensor<1xf32>
 // CHECK-NEXT:         %z = lax.reshape %n : (tensor<1xf32>) -> tensor<f32>
 // CHECK-NEXT:         %c = lax.mul %z, %m_ : tensor<f32>
-// CHECK-NEXT:         %26 = lax.sub %c, %b : tensor<f32>
-// CHECK-NEXT:         %27 = lax.stop_gradient %26 : tensor<f32>
-// CHECK-NEXT:         %28 = lax.stop_gradient %m_ : tensor<f32>
-// CHECK-NEXT:         %29 = lax.sub %m_, %28 : tensor<f32>
-// CHECK-NEXT:         %30 = lax.mul %27, %29 : tensor<f32>
-// CHECK-NEXT:         %s = lax.add %c, %30 : tensor<f32>
+// CHECK-NEXT:         %30 = lax.sub %c, %b : tensor<f32>
+// CHECK-NEXT:         %31 = lax.stop_gradient %30 : tensor<f32>
+// CHECK-NEXT:         %32 = lax.stop_gradient %m_ : tensor<f32>
+// CHECK-NEXT:         %33 = lax.sub %m_, %32 : tensor<f32>
+// CHECK-NEXT:         %34 = lax.mul %31, %33 : tensor<f32>
+// CHECK-NEXT:         %s = lax.add %c, %34 : tensor<f32>
 // CHECK-NEXT:         prob.yield_value %s, %c : tensor<f32>, tensor<f32>
 // CHECK-NEXT:       } {size = 2 : i64} : tensor<f32>, tensor<f32>
-// CHECK-NEXT:       prob.yield_value %e, %23 : tensor<f32>, tensor<f32>
+// CHECK-NEXT:       prob.yield_value %e, %27 : tensor<f32>, tensor<f32>
 // CHECK-NEXT:     }
-// CHECK-NEXT:     %31 = lax.constant "1.0" : tensor<f32>
-// CHECK-NEXT:     %32 = lax.add %0, %31 : tensor<f32>
-// CHECK-NEXT:     %33 = lax.constant "0.999" : tensor<f32>
-// CHECK-NEXT:     %34 = lax.mul %33, %1 : tensor<f32>
-// CHECK-NEXT:     %35 = lax.constant "0.001" : tensor<f32>
-// CHECK-NEXT:     %36 = lax.mul %35, %22 : tensor<f32>
-// CHECK-NEXT:     %37 = lax.add %34, %36 : tensor<f32>
-// CHECK-NEXT:     %38 = lax.constant "0.9" : tensor<f32>
-// CHECK-NEXT:     %39 = lax.mul %38, %2 : tensor<f32>
-// CHECK-NEXT:     %40 = lax.constant "0.1" : tensor<f32>
-// CHECK-NEXT:     %41 = lax.mul %40, %22 : tensor<f32>
+// CHECK-NEXT:     %35 = lax.constant "1.0" : tensor<f32>
+// CHECK-NEXT:     %36 = lax.add %0, %35 : tensor<f32>
+// CHECK-NEXT:     %37 = lax.is_finite %26 : tensor<f32> -> tensor<i1>
+// CHECK-NEXT:     %38 = lax.constant "0.999" : tensor<f32>
+// CHECK-NEXT:     %39 = lax.mul %38, %1 : tensor<f32>
+// CHECK-NEXT:     %40 = lax.constant "0.001" : tensor<f32>
+// CHECK-NEXT:     %41 = lax.mul %40, %26 : tensor<f32>
 // CHECK-NEXT:     %42 = lax.add %39, %41 : tensor<f32>
-// CHECK-NEXT:     %43 = lax.sub %22, %11 : tensor<f32>
-// CHECK-NEXT:     %44 = lax.square %43 : tensor<f32>
-// CHECK-NEXT:     %45 = lax.sub %22, %19 : tensor<f32>
-// CHECK-NEXT:     %46 = lax.square %45 : tensor<f32>
-// CHECK-NEXT:     %47 = lax.constant "1.0" : tensor<f32>
-// CHECK-NEXT:     %48 = lax.min %0, %47 : tensor<f32>
-// CHECK-NEXT:     %49 = lax.constant "0.99" : tensor<f32>
-// CHECK-NEXT:     %50 = lax.mul %49, %3 : tensor<f32>
-// CHECK-NEXT:     %51 = lax.constant "0.01" : tensor<f32>
-// CHECK-NEXT:     %52 = lax.mul %51, %48 : tensor<f32>
-// CHECK-NEXT:     %53 = lax.constant "1.1" : tensor<f32>
-// CHECK-NEXT:     %54 = lax.mul %53, %46 : tensor<f32>
-// CHECK-NEXT:     %55 = lax.sub %44, %54 : tensor<f32>
-// CHECK-NEXT:     %56 = lax.mul %52, %55 : tensor<f32>
-// CHECK-NEXT:     %57 = lax.add %50, %56 : tensor<f32>
-// CHECK-NEXT:     %58 = lax.is_finite %37 : tensor<f32> -> tensor<i1>
-// CHECK-NEXT:     %59 = lax.select_n %58, %1, %37 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
-// CHECK-NEXT:     %60 = lax.is_finite %42 : tensor<f32> -> tensor<i1>
-// CHECK-NEXT:     %61 = lax.select_n %60, %2, %42 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
-// CHECK-NEXT:     %62 = lax.is_finite %57 : tensor<f32> -> tensor<i1>
-// CHECK-NEXT:     %63 = lax.select_n %62, %3, %57 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
-// CHECK-NEXT:     prob.return %v, %d, %32, %59, %61, %63 : tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>
+// CHECK-NEXT:     %43 = lax.select_n %37, %1, %42 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
+// CHECK-NEXT:     %44 = lax.constant "0.9" : tensor<f32>
+// CHECK-NEXT:     %45 = lax.mul %44, %2 : tensor<f32>
+// CHECK-NEXT:     %46 = lax.constant "0.1" : tensor<f32>
+// CHECK-NEXT:     %47 = lax.mul %46, %26 : tensor<f32>
+// CHECK-NEXT:     %48 = lax.add %45, %47 : tensor<f32>
+// CHECK-NEXT:     %49 = lax.select_n %37, %2, %48 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
+// CHECK-NEXT:     %50 = lax.sub %26, %13 : tensor<f32>
+// CHECK-NEXT:     %51 = lax.square %50 : tensor<f32>
+// CHECK-NEXT:     %52 = lax.sub %26, %23 : tensor<f32>
+// CHECK-NEXT:     %53 = lax.square %52 : tensor<f32>
+// CHECK-NEXT:     %54 = lax.constant "1.0" : tensor<f32>
+// CHECK-NEXT:     %55 = lax.min %0, %54 : tensor<f32>
+// CHECK-NEXT:     %56 = lax.constant "0.99" : tensor<f32>
+// CHECK-NEXT:     %57 = lax.mul %56, %3 : tensor<f32>
+// CHECK-NEXT:     %58 = lax.constant "0.01" : tensor<f32>
+// CHECK-NEXT:     %59 = lax.mul %58, %55 : tensor<f32>
+// CHECK-NEXT:     %60 = lax.constant "1.1" : tensor<f32>
+// CHECK-NEXT:     %61 = lax.mul %60, %53 : tensor<f32>
+// CHECK-NEXT:     %62 = lax.sub %51, %61 : tensor<f32>
+// CHECK-NEXT:     %63 = lax.mul %59, %62 : tensor<f32>
+// CHECK-NEXT:     %64 = lax.add %57, %63 : tensor<f32>
+// CHECK-NEXT:     %65 = lax.is_finite %64 : tensor<f32> -> tensor<i1>
+// CHECK-NEXT:     %66 = lax.select_n %65, %3, %64 : (tensor<i1>, tensor<f32>, tensor<f32>) -> tensor<f32>
+// CHECK-NEXT:     prob.return %v, %d, %36, %43, %49, %66 : tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
