@@ -16,6 +16,7 @@ from xdsl.ir import SSAValue
 from relbo_ir.dialects import dist
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.dialects.prob import LawType
+from relbo_ir.dialects.tensors import has_floats
 from relbo_ir.lowering import transforms
 from relbo_ir.lowering.distributions import InverseGaussian
 from relbo_ir.lowering.import_jaxpr import Importer
@@ -343,12 +344,14 @@ def _opaque_op(spec: LawSpec, arrays: list[SSAValue], importer: Importer) -> dis
     tree, shape, dtype, event_rank, support, mapped = spec.static
     law_type = LawType(TensorType(element_type(jnp.dtype(dtype)), shape), event_rank)
     structs = [struct(value.type) for value in arrays]
+    floats = jnp.issubdtype(dtype, jnp.floating) or any(has_floats(x.type) for x in arrays)
+    number = None if floats else jnp.result_type(float)
 
     def sample(key: Any, *leaves: Any) -> Any:
         return jax.tree.unflatten(tree, leaves).sample(key).astype(dtype)
 
     def log_prob(value: Any, *leaves: Any) -> Any:
-        return jax.tree.unflatten(tree, leaves).log_prob(value)
+        return jnp.asarray(jax.tree.unflatten(tree, leaves).log_prob(value), number)
 
     key = jax.eval_shape(lambda: jax.random.key(0))
     value = jax.ShapeDtypeStruct(shape, dtype)
@@ -357,7 +360,8 @@ def _opaque_op(spec: LawSpec, arrays: list[SSAValue], importer: Importer) -> dis
         copies, densities = _copies(copies, size, flags), _densities(densities, flags)
     sampler = importer.function(jax.make_jaxpr(copies)(key, *structs), "sample")
     density = importer.function(jax.make_jaxpr(densities)(value, *structs), "log_prob")
-    return dist.OpaqueOp(arrays, sampler, density, law_type, support)
+    declared = None if number is None else element_type(number)
+    return dist.OpaqueOp(arrays, sampler, density, law_type, support, declared)
 
 
 def _copies(sample: Callable[..., Any], size: int, mapped: tuple[bool, ...]) -> Callable[..., Any]:

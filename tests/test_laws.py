@@ -379,10 +379,17 @@ class Coin(nd.Distribution):
         return jnp.where(value == 1, jnp.log(self.p), jnp.log1p(-self.p))
 
 
-OPAQUE_COUNTS: Laws = (
-    lambda v: dist.Bernoulli(logits=v),
-    lambda v: Coin(jnp.array(0.3)),
-)
+OPAQUE_COUNTS: dict[str, Laws] = {
+    "a coin": (lambda v: dist.Bernoulli(logits=v), lambda v: Coin(jnp.array(0.3))),
+    "a prior of no floats": (
+        lambda v: dist.Bernoulli(logits=v),
+        lambda v: nd.DiscreteUniform(0, 3),
+    ),
+    "a guide of no floats": (
+        lambda v: nd.DiscreteUniform(0, 3),
+        lambda v: dist.Poisson(jnp.exp(v)),
+    ),
+}
 OPAQUE_GUIDES: dict[str, Laws] = {
     "SoftLaplace": (lambda v: dist.SoftLaplace(v, 1.3), lambda v: dist.Normal(0.0, 2.0)),
     "MultivariateStudentT": (
@@ -434,8 +441,9 @@ def test_unknown_priors_are_opaque_and_right(name: str) -> None:
     check_one_draw(*OPAQUE_PRIORS[name])
 
 
-def test_unknown_counts_are_opaque_and_right() -> None:
-    check_one_draw(*OPAQUE_COUNTS)
+@pytest.mark.parametrize("name", OPAQUE_COUNTS)
+def test_unknown_counts_are_opaque_and_right(name: str) -> None:
+    check_one_draw(*OPAQUE_COUNTS[name])
 
 
 @pytest.mark.parametrize("name", OPAQUE_GUIDES)

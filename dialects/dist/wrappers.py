@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import (
+    AnyFloat,
     DenseArrayBase,
     IntegerAttr,
     StringAttr,
@@ -246,6 +247,7 @@ class OpaqueOp(IRDLOperation):
     A law that is known by two functions alone: `sample(key, parameters...)` and
     `log_prob(value, parameters...)`, both of the module. Analyses assume the worst of it.
     `support` names the constraint that draws satisfy, where it does not depend on parameters.
+    `density` is the float type of the log density, which a law of no floats needs.
 
     ```mlir
     %law = dist.opaque %a sample(@f_sample) log_prob(@f_log_prob) : (tensor<f32>) -> !prob.law<tensor<f32>>
@@ -258,6 +260,7 @@ class OpaqueOp(IRDLOperation):
     sample = prop_def(SymbolRefAttr)
     log_prob = prop_def(SymbolRefAttr)
     support = opt_prop_def(StringAttr)
+    density = opt_prop_def(AnyFloat)
     result = result_def(LawType)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -273,6 +276,7 @@ class OpaqueOp(IRDLOperation):
         log_prob: str,
         law: LawType,
         support: str | None = None,
+        density: Attribute | None = None,
     ):
         super().__init__(
             operands=[parameters],
@@ -281,13 +285,20 @@ class OpaqueOp(IRDLOperation):
                 "sample": SymbolRefAttr(sample),
                 "log_prob": SymbolRefAttr(log_prob),
                 "support": None if support is None else StringAttr(support),
+                "density": density,
             },
         )
 
+    def verify_(self) -> None:
+        if not is_float(float_element(self.result)):
+            raise VerifyException("a law of no floats needs `density`, its float type")
+
 
 def float_element(law: SSAValue) -> Attribute:
-    """The float type that a law's density has: that of its parameters."""
+    """The float type that a law's density has: the one it declares, or that of its parameters."""
     op = law.owner
+    if isinstance(op, OpaqueOp) and op.density is not None:
+        return op.density
     for operand in getattr(op, "operands", ()):
         if isinstance(operand.type, LawType):
             return float_element(operand)

@@ -89,6 +89,7 @@ def observed() -> None:
             numpyro.sample(name, law(m), obs=np.array([2, 1, 3]))
     for name, law in TOTALS.items():
         numpyro.sample(name, law(m), obs=np.array([2, 1, 3]))
+    numpyro.sample("die", dist.DiscreteUniform(1, 6), obs=2)
     numpyro.sample("angle", dist.VonMises(m, 2.0), obs=0.3)
 
 

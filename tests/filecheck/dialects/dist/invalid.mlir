@@ -125,6 +125,13 @@
 
 // -----
 
+// A law of no floats whose density has no type
+%n = "test.op"() : () -> tensor<i32>
+%l = dist.opaque %n sample(@s) log_prob(@d) : (tensor<i32>) -> !prob.law<tensor<i32>>
+// CHECK: a law of no floats needs `density`, its float type
+
+// -----
+
 // Functions that are not there
 %a = "test.op"() : () -> tensor<f32>
 %l = dist.opaque %a sample(@s) log_prob(@d) : (tensor<f32>) -> !prob.law<tensor<f32>>

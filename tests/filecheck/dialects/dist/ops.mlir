@@ -12,7 +12,16 @@ func.func private @density(%x: tensor<f32>, %a: tensor<f32>) -> tensor<f32> {
   func.return %a : tensor<f32>
 }
 
-func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: tensor<f64>) {
+func.func private @draw_count(%key: !rng.key, %n: tensor<i32>) -> tensor<i32> {
+  func.return %n : tensor<i32>
+}
+
+func.func private @density_of_count(%x: tensor<i32>, %n: tensor<i32>) -> tensor<f32> {
+  %p = lax.constant "0.0" : tensor<f32>
+  func.return %p : tensor<f32>
+}
+
+func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: tensor<f64>, %n: tensor<i32>) {
   %normal = dist.normal %a, %v : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
   %half_normal = dist.half_normal %a : (tensor<f32>) -> !prob.law<tensor<f32>>
   %log_normal = dist.log_normal %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
@@ -34,6 +43,7 @@ func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: ten
   %softplus = dist.transformed %normal {transform = #dist.transform<softplus>} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
   %opaque = dist.opaque %a sample(@draw) log_prob(@density) : (tensor<f32>) -> !prob.law<tensor<f32>>
   %known = dist.opaque %a sample(@draw) log_prob(@density) {support = "positive"} : (tensor<f32>) -> !prob.law<tensor<f32>>
+  %count = dist.opaque %n sample(@draw_count) log_prob(@density_of_count) {density = f32} : (tensor<i32>) -> !prob.law<tensor<i32>>
   func.return
 }
 
@@ -106,7 +116,14 @@ func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l
 // CHECK-NEXT:   func.func private @density(%x: tensor<f32>, %a: tensor<f32>) -> tensor<f32> {
 // CHECK-NEXT:     func.return %a : tensor<f32>
 // CHECK-NEXT:   }
-// CHECK-NEXT:   func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: tensor<f64>) {
+// CHECK-NEXT:   func.func private @draw_count(%key: !rng.key, %n: tensor<i32>) -> tensor<i32> {
+// CHECK-NEXT:     func.return %n : tensor<i32>
+// CHECK-NEXT:   }
+// CHECK-NEXT:   func.func private @density_of_count(%x: tensor<i32>, %n: tensor<i32>) -> tensor<f32> {
+// CHECK-NEXT:     %p = lax.constant "0.0" : tensor<f32>
+// CHECK-NEXT:     func.return %p : tensor<f32>
+// CHECK-NEXT:   }
+// CHECK-NEXT:   func.func @laws(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: tensor<f64>, %n: tensor<i32>) {
 // CHECK-NEXT:     %normal = dist.normal %a, %v : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     %half_normal = dist.half_normal %a : (tensor<f32>) -> !prob.law<tensor<f32>>
 // CHECK-NEXT:     %log_normal = dist.log_normal %v, %a : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
@@ -128,6 +145,7 @@ func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l
 // CHECK-NEXT:     %softplus = dist.transformed %normal {transform = #dist.transform<softplus>} : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     %opaque = dist.opaque %a sample(@draw) log_prob(@density) : (tensor<f32>) -> !prob.law<tensor<f32>>
 // CHECK-NEXT:     %known = dist.opaque %a sample(@draw) log_prob(@density) {support = "positive"} : (tensor<f32>) -> !prob.law<tensor<f32>>
+// CHECK-NEXT:     %count = dist.opaque %n sample(@draw_count) log_prob(@density_of_count) {density = f32} : (tensor<i32>) -> !prob.law<tensor<i32>>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
 // CHECK-NEXT:   func.func @measures(%a: tensor<f32>, %v: tensor<8x3xf32>, %l: tensor<8xf32>, %m: tensor<8xi1>) {
@@ -197,8 +215,17 @@ func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l
 // GENERIC-NEXT:   ^bb0(%x: tensor<f32>, %a: tensor<f32>):
 // GENERIC-NEXT:     "func.return"(%a) : (tensor<f32>) -> ()
 // GENERIC-NEXT:   }) : () -> ()
-// GENERIC-NEXT:   "func.func"() <{sym_name = "laws", function_type = (tensor<f32>, tensor<8xf32>, tensor<5x3xf32>, tensor<f64>) -> ()}> ({
-// GENERIC-NEXT:   ^bb0(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: tensor<f64>):
+// GENERIC-NEXT:   "func.func"() <{sym_name = "draw_count", function_type = (!rng.key, tensor<i32>) -> tensor<i32>, sym_visibility = "private"}> ({
+// GENERIC-NEXT:   ^bb0(%key: !rng.key, %n: tensor<i32>):
+// GENERIC-NEXT:     "func.return"(%n) : (tensor<i32>) -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "density_of_count", function_type = (tensor<i32>, tensor<i32>) -> tensor<f32>, sym_visibility = "private"}> ({
+// GENERIC-NEXT:   ^bb0(%x: tensor<i32>, %n: tensor<i32>):
+// GENERIC-NEXT:     %p = "lax.constant"() <{value = #lax.literal<"0.0" : tensor<f32>>}> : () -> tensor<f32>
+// GENERIC-NEXT:     "func.return"(%p) : (tensor<f32>) -> ()
+// GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "laws", function_type = (tensor<f32>, tensor<8xf32>, tensor<5x3xf32>, tensor<f64>, tensor<i32>) -> ()}> ({
+// GENERIC-NEXT:   ^bb0(%a: tensor<f32>, %v: tensor<8xf32>, %w: tensor<5x3xf32>, %d: tensor<f64>, %n: tensor<i32>):
 // GENERIC-NEXT:     %normal = "dist.normal"(%a, %v) : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
 // GENERIC-NEXT:     %half_normal = "dist.half_normal"(%a) : (tensor<f32>) -> !prob.law<tensor<f32>>
 // GENERIC-NEXT:     %log_normal = "dist.log_normal"(%v, %a) : (tensor<8xf32>, tensor<f32>) -> !prob.law<tensor<8xf32>>
@@ -220,6 +247,7 @@ func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l
 // GENERIC-NEXT:     %softplus = "dist.transformed"(%normal) <{transform = #dist.transform<softplus>}> : (!prob.law<tensor<8xf32>>) -> !prob.law<tensor<8xf32>>
 // GENERIC-NEXT:     %opaque = "dist.opaque"(%a) <{sample = @draw, log_prob = @density}> : (tensor<f32>) -> !prob.law<tensor<f32>>
 // GENERIC-NEXT:     %known = "dist.opaque"(%a) <{sample = @draw, log_prob = @density, support = "positive"}> : (tensor<f32>) -> !prob.law<tensor<f32>>
+// GENERIC-NEXT:     %count = "dist.opaque"(%n) <{sample = @draw_count, log_prob = @density_of_count, density = f32}> : (tensor<i32>) -> !prob.law<tensor<i32>>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT:   "func.func"() <{sym_name = "measures", function_type = (tensor<f32>, tensor<8x3xf32>, tensor<8xf32>, tensor<8xi1>) -> ()}> ({
