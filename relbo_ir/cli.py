@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from relbo_ir.dialects.errors import ModelError, RelboError
 from relbo_ir.emission import FORMS, LEVELS, at_level, emit
 from relbo_ir.opt import ERRORS, TEXT_ERRORS, message
-from relbo_ir.storage import arrays_to_bytes, check_writable, is_stream, read_arrays, write_file
+from relbo_ir.storage import (
+    arrays_to_bytes,
+    check_writable,
+    is_stream,
+    mark_of,
+    read_arrays,
+    write_file,
+)
 from relbo_ir.targets import PythonTarget, TextTarget, parse_assignments, read_target
 
 if TYPE_CHECKING:
@@ -23,6 +30,8 @@ _TARGET = (
     "FILE.py:NAME, a Python file and its ELBO (FILE.py alone: `elbo`; `data` in the file is a tuple "
     "of its arguments), or FILE.mlir, a program of any level"
 )
+_MARK = "relbo emit"
+"""Of the files of arrays that `relbo emit` writes without being told their names."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,18 +127,32 @@ def _emit(options: argparse.Namespace) -> None:
         from relbo_ir.origins import symbol_of
 
         module, symbol = target.module, symbol_of(target.module)
+    out = None if options.out is None else Path(options.out)
+    if out is None or options.to not in LEVELS or is_stream(out):
+        arrays = {}
+    beside = _beside(out) if out is not None and arrays else None
     text = emit(module, options.to, symbol, options.pipeline, options.particles)
-    if options.out is None:
+    if out is None:
         print(text)
         return
-    if options.to not in LEVELS or is_stream(Path(options.out)):
-        arrays = {}  # as when it is printed
-    beside = Path(options.out).with_suffix(".npz")
-    if arrays and beside == Path(options.out):
+    if beside is not None:
+        write_file(beside, arrays_to_bytes(arrays, _MARK))
+    write_file(out, f"{text}\n".encode())
+
+
+def _beside(out: Path) -> Path:
+    """Where the arrays of an emitted program go; ModelError where another's file is there."""
+    beside = out.with_suffix(".npz")
+    if beside == out:
         raise ModelError(f"{beside} is for the program's arrays", "give --out another suffix")
-    if arrays:
-        write_file(beside, arrays_to_bytes(arrays))
-    write_file(options.out, f"{text}\n".encode())
+    check_writable(beside)
+    if beside.exists() and mark_of(beside) != _MARK:
+        raise ModelError(
+            f"{beside} is for the program's arrays, and a file that `relbo emit` did not write is "
+            "there",
+            "give --out another name, or move that file away",
+        )
+    return beside
 
 
 def _explain(options: argparse.Namespace) -> None:

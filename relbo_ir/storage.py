@@ -97,16 +97,26 @@ def _unwritable(path: Path, error: OSError) -> ModelError:
     )
 
 
-def arrays_to_bytes(arrays: Mapping[str, Any]) -> bytes:
-    """The arrays as the content of an `.npz` file."""
+def arrays_to_bytes(arrays: Mapping[str, Any], mark: str = "") -> bytes:
+    """The arrays as the content of an `.npz` file; `mark_of` tells the mark of it."""
     buffer = io.BytesIO()
     # By hand, since a name of the user's (`file`, say) would be an argument of np.savez.
     with zipfile.ZipFile(buffer, "w") as archive:
+        archive.comment = mark.encode()
         for name, value in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, np.asarray(value), allow_pickle=False)
             archive.writestr(f"{name}.npy", member.getvalue())
     return buffer.getvalue()
+
+
+def mark_of(path: str | Path) -> str | None:
+    """The mark of an `.npz` file, which tells who wrote it; None for a file that has none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment.decode() or None
+    except _UNREADABLE:
+        return None
 
 
 def read_arrays(path: str | Path) -> Arrays:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
 
 from relbo_ir import cli, opt
@@ -364,3 +365,24 @@ def test_where_emitted_text_goes(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert run("relbo", [*emit, os.devnull], capsys).code == 0
     assert not Path(os.devnull).is_file()
     assert not Path(f"{os.devnull}.npz").exists()
+
+
+def test_a_users_file_beside_emitted_text_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The name of the file of arrays is not asked for, so only one that was emitted is replaced."""
+    path, out, beside = tmp_path / "good.py", tmp_path / "d.mlir", tmp_path / "d.npz"
+    path.write_text(GOOD)
+    emit = ["emit", str(path), "--to", "prob", "--out", str(out)]
+    np.savez(beside, x=np.zeros(3))
+    for content in (beside.read_bytes(), b"no archive"):
+        beside.write_bytes(content)
+        refused(run("relbo", emit, capsys), "d.npz", "did not write", "remedy: give --out another")
+        assert beside.read_bytes() == content
+        assert not out.exists()
+    beside.unlink()
+    assert run("relbo", emit, capsys).code == 0
+    path.write_text(edited("np.arange(3.0)", "np.arange(4.0)"))
+    assert run("relbo", emit, capsys).code == 0
+    with np.load(beside) as arrays:
+        np.testing.assert_array_equal(arrays["x"], np.arange(4.0))
