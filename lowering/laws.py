@@ -126,6 +126,7 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         base, arrays = describe(law.base_dist, site)
         return LawSpec("mask", (), base, 1), [*arrays, mask_of(law)]
     if cls is nd.Delta:
+        check_real("the point", law.v)
         value = jnp.asarray(law.v)
         dtype = value.dtype if jnp.issubdtype(value.dtype, jnp.floating) else float
         density = jnp.broadcast_to(jnp.asarray(law.log_density, dtype), law.batch_shape)
@@ -249,7 +250,17 @@ def _log_weights(mixing: Any) -> Any:
     return mixing.logits if type(mixing) is nd.CategoricalLogits else jnp.log(mixing.probs)
 
 
+def check_real(what: str, *values: Any) -> None:
+    """Refuses complex numbers, whose imaginary parts JAX would drop with a warning."""
+    if any(jnp.iscomplexobj(value) for value in values):
+        raise ModelError(
+            f"{what} is complex",
+            "give real numbers: a real and an imaginary part, or a modulus",
+        )
+
+
 def _floats(values: list[Any]) -> list[Any]:
+    check_real("a parameter of the law", *values)
     dtype = jnp.result_type(
         float, *[v for v in values if jnp.issubdtype(jnp.result_type(v), float)]
     )

@@ -190,7 +190,7 @@ class SiteTracer(Messenger):
         shape = msg["kwargs"].get("sample_shape") or ()
         if shape:
             law = law.expand(tuple(shape) + tuple(law.batch_shape))
-        factor = log_factor(law)
+        factor = placed(lambda: log_factor(law), name, line)
         if factor is not None:
             weight = math.prod(size / count for _, _, count, size in plates)
             factor = factor if scale is None else scale * factor
@@ -282,7 +282,7 @@ class SiteTracer(Messenger):
     ) -> None:
         name = msg["name"]
         line = self.lines[name]
-        check_observed(msg["value"], name, line)
+        check_observed(msg["value"], draw_dtype(law, spec, arrays), name, line)
         value = jnp.asarray(msg["value"])
         event = len(law.event_shape)
         given = value.shape[: value.ndim - event]
@@ -341,9 +341,9 @@ class SiteTracer(Messenger):
             msg["value"] = self._trees[name] = self._declare_tree(msg, init, declared)
 
     def _declare(self, name: str, init: Any, constraint: Any, part: bool = False) -> Any:
-        return sites.PARAM.bind(
-            as_floats(init), name=name, line=self.lines[name], constraint=constraint, part=part
-        )
+        line = self.lines[name]
+        start = placed(lambda: as_floats(init), name, line)
+        return sites.PARAM.bind(start, name=name, line=line, constraint=constraint, part=part)
 
     def _declare_tree(self, msg: Any, init: Any, declared: Any) -> Any:
         """A parameter that is a tree of arrays: one parameter for each, named by its path."""

@@ -14,7 +14,7 @@ from numpyro import handlers
 
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.lowering import sites
-from relbo_ir.lowering.laws import LawSpec, mask_of
+from relbo_ir.lowering.laws import LawSpec, check_real, mask_of
 
 _Made = TypeVar("_Made")
 
@@ -57,8 +57,13 @@ def placed(make: Callable[[], _Made], site: str, line: str) -> _Made:
         raise type(error)(error.cause, error.remedy, site=site, line=line) from error
 
 
-def check_observed(value: Any, site: str, line: str) -> None:
-    """Refuses NaN in an observation that is no argument of the model."""
+def check_observed(value: Any, dtype: Any, site: str, line: str) -> None:
+    """
+    Refuses NaN in an observation that is no argument of the model, and a complex one where the law's
+    draws, of that type, are real.
+    """
+    if not jnp.issubdtype(dtype, jnp.complexfloating):
+        placed(lambda: check_real("the observed value", value), site, line)
     if isinstance(value, Tracer):
         return
     array = np.asarray(value)
@@ -91,6 +96,8 @@ def initial_value(msg: Any, key: jax.Array) -> Any:
 
 
 def as_floats(value: Any) -> jax.Array:
+    """The initial value of a parameter in floats."""
+    check_real("the initial value", value)
     dtype = jnp.result_type(value)
     return jnp.asarray(value, dtype if jnp.issubdtype(dtype, jnp.floating) else float)
 
@@ -99,6 +106,7 @@ def log_factor(law: Any) -> Any:
     """The log factor that a law stands for, at its batch shape; None for a law that is one."""
     match law:
         case nd.Unit():
+            check_real("the factor", law.log_factor)
             return jnp.broadcast_to(jnp.asarray(law.log_factor), law.batch_shape)
         case nd.ExpandedDistribution():
             inner = log_factor(law.base_dist)

@@ -414,6 +414,51 @@ def nan_in_a_closed_over_observation(pp: Any) -> None:
     compiled(model)
 
 
+@refused(ModelError, "the observed value is complex", "an imaginary part", "x")
+def a_complex_observation(pp: Any) -> None:
+    def model(x: Any) -> None:
+        pp.observe("x", dist.Normal(pp.sample("z", dist.Normal(0.0, 1.0)), 1.0), x)  # here
+
+    compiled(model, np.array([1.0 + 2.0j, 3.0]))
+
+
+@refused(ModelError, "a parameter of the law is complex", "an imaginary part", "x")
+def a_law_of_complex_numbers(pp: Any) -> None:
+    def model() -> None:
+        z = pp.sample("z", dist.Normal(0.0, 1.0))
+        pp.observe("x", dist.Normal(1j * z, 1.0), 0.3)  # here
+
+    compiled(model)
+
+
+@refused(ModelError, "the point is complex", "an imaginary part", "z")
+def a_complex_point(pp: Any) -> None:
+    def model() -> None:
+        pp.sample("z", dist.Normal(0.0, 1.0))
+
+    def guide() -> None:
+        pp.sample("z", dist.Delta(1j * pp.param("loc", 0.0)))  # here
+
+    rb.ELBO(model, guide).compile()
+
+
+@refused(ModelError, "the factor is complex", "an imaginary part", "f")
+def a_complex_factor(pp: Any) -> None:
+    def model() -> None:
+        pp.factor("f", 1j * pp.sample("z", dist.Normal(0.0, 1.0)))  # here
+
+    compiled(model)
+
+
+@refused(ModelError, "the initial value is complex", "an imaginary part", "loc")
+def a_complex_parameter(pp: Any) -> None:
+    def guide() -> None:
+        loc = pp.param("loc", np.array(1.0 + 2.0j))  # here
+        pp.sample("z", dist.Normal(loc, 1.0))
+
+    rb.ELBO(lambda: pp.sample("z", dist.Normal(0.0, 1.0)), guide).compile()
+
+
 @refused(ModelError, 'the data "x" has 2 NaN, the first at index (1,)', "impute")
 def nan_in_data(pp: Any) -> None:
     def model(x: Any) -> None:
