@@ -12,6 +12,7 @@ import numpy as np
 
 from relbo_ir.dialects.errors import ModelError
 from relbo_ir.inference_data import import_arviz
+from relbo_ir.notebook import preformatted
 
 _Array = np.ndarray[Any, Any]
 _FEWEST = 100
@@ -59,6 +60,9 @@ class ParetoK:
 
     def __str__(self) -> str:
         return f"Pareto k-hat {self.k:.2f} ({self.draws} draws): {self.advice}"
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
 
 
 def pareto_k(log_weights: _Array) -> ParetoK:
@@ -132,6 +136,9 @@ class Plateau:
     def __str__(self) -> str:
         word = "reached" if self.reached else "not reached"
         return f"plateau {word} (gain {self.gain:.4g} ± {self.error:.2g} nats): {self.advice}"
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
 
 
 def plateau(history: _Array) -> Plateau:

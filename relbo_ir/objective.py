@@ -22,7 +22,7 @@ from relbo_ir.lowering.autoguides import auto_guide
 from relbo_ir.lowering.executable import Executable, executable
 from relbo_ir.lowering.export import Exportable, artifact_bytes
 from relbo_ir.lowering.stablehlo import argument_types, stablehlo_text
-from relbo_ir.notebook import Program, Text
+from relbo_ir.notebook import Program, Text, preformatted
 from relbo_ir.origins import FromPython, Origin, closure_name, slots_of, traced_model
 from relbo_ir.pipelines import (
     Pipeline,
@@ -38,6 +38,8 @@ from relbo_ir.tree import tree
 
 State = dict[str, jax.Array]
 Key = int | jax.Array
+_ROWS = 20
+"""How many parameters and data are printed."""
 
 
 def as_key(key: Key) -> jax.Array:
@@ -117,6 +119,25 @@ class Objective:
             run(self._program, remaining(self._program, resolve(pipeline, particles)))
         self._executable: Executable = executable(self._program, origin.symbol)
         self._coordinates = Coordinates(origin, self._program)
+
+    def __str__(self) -> str:
+        """The parameters with their constraints and unconstrained coordinates, and the data."""
+        draws = "1 particle" if self.particles == 1 else f"{self.particles} particles"
+        rows = [
+            f"parameter {name}, {self._coordinates.constraints[name].constraint.data}: "
+            + _spoken([(x.shape, x.dtype)])
+            for name, x in self._coordinates.types.items()
+        ]
+        rows += [
+            f"data {name}: {_spoken([(jnp.shape(x), jnp.result_type(x))])}"
+            for name, x in self.origin.data.items()
+        ]
+        if len(rows) > _ROWS:
+            rows[_ROWS:] = [f"... and {len(rows) - _ROWS} more"]
+        return "\n".join([f"a compiled ELBO, {draws} a step; explain() says how", *rows])
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
 
     def prepare(self, *args: Any, **kwargs: Any) -> tuple[jax.Array, ...]:
         """

@@ -14,6 +14,7 @@ from matplotlib.mathtext import MathTextParser
 import relbo_ir as rb
 from relbo_ir import cli
 from relbo_ir import distributions as dist
+from relbo_ir.diagnostics import ParetoK, Plateau
 from relbo_ir.emission import FORMS, LEVELS, emit
 from relbo_ir.objective import Objective
 from relbo_ir.origins import FromText
@@ -181,10 +182,38 @@ def test_notebooks_show_lines() -> None:
     assert isinstance(objective.ir(2), type(objective.ir(2).clone()))
 
 
+def test_notebooks_show_what_is_printed() -> None:
+    """One line each of what a diagnosis says; an objective's parameters and data, escaped."""
+    assert html_of(ParetoK(0.3, 1000)).endswith(
+        ">Pareto k-hat 0.30 (1000 draws): the guide is close to the posterior; importance weights "
+        "would correct the rest</pre>"
+    )
+    assert html_of(Plateau(0.5, 0.1)).endswith(
+        ">plateau not reached (gain 0.5 ± 0.1 nats): the ELBO still rises: go on with "
+        "fit(init=...), or raise the step size</pre>"
+    )
+    assert html_of(compiled("coin")).endswith(
+        ">a compiled ELBO, 1 particle a step; explain() says how\n"
+        "parameter a, positive: float32[]\n"
+        "parameter b, positive: float32[]\n"
+        "data flips: int32[10]</pre>"
+    )
+
+    def model() -> None:
+        rb.sample("z", dist.Normal(rb.param("<b>", 0.0), 1.0), guide=dist.Normal(0.0, 1.0))
+        for k in range(20):
+            rb.param(f"p{k}", 0.0)
+
+    objective = rb.ELBO(model).compile(particles=2)
+    assert "2 particles" in str(objective) and "... and 1 more" in str(objective)
+    assert "<b>" not in html_of(objective) and "&lt;b&gt;" in html_of(objective)
+
+
 NORMAL = """
 import numpy as np
 import relbo_ir as rb
 from relbo_ir import distributions as dist
+from relbo_ir.diagnostics import ParetoK, Plateau
 
 def model(x):
     z = rb.sample("z", dist.Normal(0.0, 1.0))
@@ -233,6 +262,7 @@ def test_closed_over_arrays_are_written_beside_the_text(tmp_path: Path) -> None:
 import numpy as np
 import relbo_ir as rb
 from relbo_ir import distributions as dist
+from relbo_ir.diagnostics import ParetoK, Plateau
 SEEN = np.arange(3.0)
 def both():
     z = rb.sample("z", dist.Normal(0.0, 1.0), guide=dist.Normal(rb.param("m", 0.5), 1.0))
