@@ -20,6 +20,7 @@ EXAMPLES = (
     "coin",
     "eight_schools",
     "full_rank",
+    "hidden_markov",
     "hierarchical",
     "missing_data",
     "mixture",
