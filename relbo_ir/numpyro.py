@@ -38,7 +38,9 @@ class ELBO(numpyro_elbo.ELBO):
     A loss for `numpyro.infer.SVI`: minus the ELBO in nats, and its derivative by our estimators.
 
     `num_particles` is the number of independent draws that the loss is the mean of; `pipeline` is
-    what `relbo_ir.ELBO.compile` takes. `SVI(model, guide, optimizer, relbo_ir.numpyro.ELBO())`
+    what `relbo_ir.ELBO.compile` takes. `vectorize_particles` is there because NumPyro's losses take
+    it: the loss does not depend on it, and all particles are computed at once (under `jax.vmap`)
+    in any case, as each may be centred by the others. `SVI(model, guide, optimizer, relbo_ir.numpyro.ELBO())`
     works as with NumPyro's own losses; discrete choices are allowed.
 
     Model and guide are traced once for each shape of the arguments and each value of what is no
@@ -52,15 +54,26 @@ class ELBO(numpyro_elbo.ELBO):
     starts them anew: unbiased, and noisier. With several particles each is centred by the others.
 
     Raises ModelError and UnsupportedError as `relbo_ir.ELBO` does, and for a parameter that is not
-    given.
+    given or a `vectorize_particles` that is a function.
     """
 
     can_infer_discrete = True
 
-    def __init__(self, num_particles: int = 1, *, pipeline: Pipeline = "default"):
+    def __init__(
+        self,
+        num_particles: int = 1,
+        vectorize_particles: bool = True,
+        *,
+        pipeline: Pipeline = "default",
+    ):
         if num_particles < 1:
             raise ValueError(f"{num_particles} particles are none; use one at least")
-        super().__init__(num_particles=num_particles)
+        if callable(vectorize_particles):
+            raise UnsupportedError(
+                "a function that maps over the particles (vectorize_particles) is not supported",
+                "leave it out: all particles are computed at once",
+            )
+        super().__init__(num_particles=num_particles, vectorize_particles=vectorize_particles)
         self.pipeline = pipeline
         self._programs: OrderedDict[Any, _Program] = OrderedDict()
 

@@ -311,3 +311,16 @@ def test_an_argument_that_is_neither_array_nor_hashable_is_refused() -> None:
 def test_no_particles_are_refused() -> None:
     with pytest.raises(ValueError, match="0 particles"):
         relbo_ir.numpyro.ELBO(0)
+
+
+def test_numpyros_way_of_mapping_over_particles_changes_nothing() -> None:
+    losses: list[Any] = [
+        relbo_ir.numpyro.ELBO(4),
+        relbo_ir.numpyro.ELBO(4, True),
+        relbo_ir.numpyro.ELBO(num_particles=4, vectorize_particles=False),
+    ]
+    first, *others = (loss.loss(jax.random.key(0), PARAMS, model, guide, Y) for loss in losses)
+    assert all(other == first for other in others)
+    mapped: Any = jax.lax.map
+    with pytest.raises(UnsupportedError, match=r"vectorize_particles[\s\S]*remedy: leave"):
+        relbo_ir.numpyro.ELBO(4, mapped)
