@@ -61,6 +61,8 @@ def is_bijection(transform: Any) -> bool:
     """
     if type(transform).__module__ != nt.__name__ or type(transform) is nt.AbsTransform:
         return False
+    if type(transform) is nt.CatTransform:
+        return all(is_bijection(part) for part in transform.transforms)
     inner = getattr(transform, "_inv", None)
     return inner is None or not isinstance(inner, nt.Transform) or is_bijection(inner)
 

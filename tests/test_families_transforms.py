@@ -14,7 +14,7 @@ from helpers.densities import density_function, density_module
 from numpyro.distributions import transforms as nt
 
 import relbo_ir as rb
-from relbo_ir.dialects.errors import UnsupportedError
+from relbo_ir.dialects.errors import ModelError, UnsupportedError
 
 LOC = np.array([0.3, -1.0, 0.4])
 LOWER = np.array([[1.2, 0.0, 0.0], [0.5, 0.8, 0.0], [-0.7, 0.3, 1.5]])
@@ -71,6 +71,14 @@ TRANSFORMED: dict[str, Callable[[Any], Any]] = {
     ),
     "zero sum": through(nt.ZeroSumTransform(1)),
     "Haar": through(nt.HaarTransform(), 4),
+    "cat": through(nt.CatTransform([nt.ExpTransform(), nt.IdentityTransform()], -1, [1, 2])),
+    "cat of a parameter": lambda a: nd.TransformedDistribution(
+        vector(), nt.CatTransform([nt.ExpTransform(), nt.AffineTransform(a, a**2)], -1, [1, 2])
+    ),
+    "cat along a batch": lambda a: nd.TransformedDistribution(
+        nd.Normal(a * np.ones((3, 2)), 0.7),
+        nt.CatTransform([nt.ExpTransform(), nt.SigmoidTransform()], 0, [1, 2]),
+    ),
     "elementwise after joint": through([nt.OrderedTransform(), nt.ExpTransform()]),
     "batch": lambda a: nd.TransformedDistribution(
         nd.Normal(a * np.ones((2, 3)), 0.7).to_event(1), nt.StickBreakingTransform()
@@ -111,6 +119,7 @@ OUTSIDE: dict[str, Any] = {
     "ordered": [3.0, 1.0, 2.0],
     "stick breaking": [0.5, 0.2, 0.1, 0.1],
     "correlation Cholesky": 2 * np.eye(3),
+    "cat": [-1.0, 0.3, 0.4],
 }
 
 
@@ -158,33 +167,58 @@ def test_a_draw_is_the_transform_of_the_bases() -> None:
         np.testing.assert_allclose(transform.inv(y), drawn(vector()), rtol=1e-9)
 
 
-def test_a_users_transform_is_opaque() -> None:
+_Base: Any = nt.ParameterFreeTransform
+
+
+class Cubic(_Base):
+    """A user's transform: x³."""
+
+    domain = nd.constraints.real
+    codomain = nd.constraints.real
+
+    def __call__(self, x: Any) -> Any:
+        return x**3
+
+    def _inverse(self, y: Any) -> Any:
+        return jnp.cbrt(y)
+
+    def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
+        return jnp.log(3 * x**2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [scalars(Cubic()), through(nt.CatTransform([Cubic(), nt.ExpTransform()], -1, [2, 1]))],
+    ids=["alone", "in one of NumPyro's"],
+)
+def test_a_users_transform_is_opaque(make: Callable[[Any], Any]) -> None:
     """Nothing is known of its smoothness."""
-
-    base: Any = nt.ParameterFreeTransform
-
-    class Cubic(base):
-        domain = nd.constraints.real
-        codomain = nd.constraints.real
-
-        def __call__(self, x: Any) -> Any:
-            return x**3
-
-        def _inverse(self, y: Any) -> Any:
-            return jnp.cbrt(y)
-
-        def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
-            return jnp.log(3 * x**2)
-
-    module = density_module(scalars(Cubic()), jnp.float32(0.5), (jnp.float32(0.8),))
+    at = jnp.float32(0.8)
+    module = density_module(make, make(at).sample(jax.random.key(0)), (at,))
     assert "dist.opaque" in str(module)
 
 
-def test_a_transform_to_complex_numbers_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="real numbers"):
-        density_module(
-            through(nt.RealFastFourierTransform((4,)), 4), jnp.zeros(3, complex), (jnp.float32(0),)
-        )
+@pytest.mark.parametrize(
+    "transform",
+    [nt.RealFastFourierTransform((4,)), nt.PackRealFastFourierCoefficientsTransform((4,))],
+    ids=lambda transform: type(transform).__name__,
+)
+def test_a_transform_to_complex_numbers_is_refused(transform: Any) -> None:
+    name = type(transform).__name__
+    wanted = rf"{name} does not give one array of real numbers[\s\S]*remedy: transform[\s\S]*\"x\""
+    with pytest.raises(UnsupportedError, match=wanted):
+        density_module(through(transform, 4), jnp.zeros(3, complex), (jnp.float32(0),))
+
+
+def test_a_transform_to_several_arrays_is_refused() -> None:
+    """NumPyro makes no law of it, as it knows no shape of its values."""
+    apart = nt.UnpackTransform(lambda x: {"a": x[:1], "b": x[1:]})
+
+    def model() -> None:
+        rb.sample("z", nd.TransformedDistribution(vector(), apart))
+
+    with pytest.raises(ModelError, match=r"NotImplementedError[\s\S]*remedy[\s\S]*transforms\.py:"):
+        rb.ELBO(model, model).compile()
 
 
 def test_a_transform_by_complex_constants_is_refused() -> None:
