@@ -108,7 +108,8 @@ def _batched(
     if spec.kind == "improper":
         support, shape, dtype, own = spec.static
         wide = (size, *(1,) * (rank - len(shape) + own), *shape)
-        return replace(spec, static=(support, wide, dtype, own)), []
+        bounds = [padded(part, rank + event) for part in parts]
+        return replace(spec, static=(support, wide, dtype, own)), bounds
     if not any(part.mapped for part in parts):
         batch = batch_shape(spec, parts)
         wide = (size, *(1,) * (rank - len(batch)), *batch)

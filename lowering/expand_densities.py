@@ -185,7 +185,8 @@ class _Expander:
         w = self.w
         batch = _batch_of_value(x, dist.law_of(law.result))
         density = w.constant(TensorType(self.element, batch), 0.0)
-        conditions = conditions_of_set(w, law.set, x) if self.guard else []
+        bounds = [w.expression(bound) for bound in law.bounds]
+        conditions = conditions_of_set(w, law.set, x, bounds) if self.guard else []
         return only_where(w, conditions, len(batch), density)
 
     def _family(self, family: dist.FamilyOp, x: Expression) -> Expression:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import jax
@@ -154,20 +155,36 @@ def mask_of(law: Any) -> Any:
     return jnp.broadcast_to(mask, law.batch_shape)
 
 
+_SETS = {
+    **{known.value: known for known in dist.Support if not known.is_discrete},
+    "softplus_positive": dist.Support.POSITIVE,
+    "softplus_lower_cholesky": dist.Support.LOWER_CHOLESKY,
+    "scaled_unit_lower_cholesky": dist.Support.LOWER_CHOLESKY,
+}
+"""The sets of NumPyro's constraints that have no parameters."""
+_BOUNDED = ("interval", "greater_than", "greater_than_eq", "less_than", "less_than_eq")
+
+
 def _improper(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     support = law.support
     while type(support) is nd.constraints.independent:
         support = support.base_constraint
-    for known in dist.Support:
-        if not known.is_discrete and support is getattr(nd.constraints, known.value, None):
-            shape = (*law.batch_shape, *law.event_shape)
-            dtype = jnp.result_type(float).name
-            return LawSpec("improper", (known, shape, dtype, law.event_dim)), []
-    raise UnsupportedError(
-        f"an improper prior on {support} is not supported",
-        "use one on real, positive, nonnegative or unit_interval, or transform such a one",
-        site=site,
-    )
+    named = nd.constraints
+    known = next((s for n, s in _SETS.items() if support is getattr(named, n, None)), None)
+    bounds: list[Any] = []
+    if any(type(support) is getattr(named, name) for name in _BOUNDED):
+        known = dist.Support.INTERVAL
+        ends = (getattr(support, end, None) for end in ("lower_bound", "upper_bound"))
+        bounds = _floats([s if e is None else e for e, s in zip(ends, (-inf, inf), strict=True)])
+    if known is None:
+        raise UnsupportedError(
+            f"an improper prior on {support} is not supported",
+            f"use one on {', '.join([*_SETS, *_BOUNDED[1:]])}, or transform such a one",
+            site=site,
+        )
+    shape = (*law.batch_shape, *law.event_shape)
+    dtype = bounds[0].dtype if bounds else jnp.result_type(float)
+    return LawSpec("improper", (known, shape, dtype.name, law.event_dim), None, len(bounds)), bounds
 
 
 def has_ops(law: Any, site: str) -> bool:
@@ -328,7 +345,7 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
         case "improper":
             support, shape, dtype, event_rank = spec.static
             law = LawType(TensorType(element_type(jnp.dtype(dtype)), shape), event_rank)
-            return importer.insert(dist.ImproperOp(support, law)).results[0]
+            return importer.insert(dist.ImproperOp(support, law, mine)).results[0]
         case _:
             pass
     if base is None:

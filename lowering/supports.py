@@ -54,8 +54,10 @@ def conditions_of_transform(w: Writer, transform: Transform, y: Expression) -> l
             return []
 
 
-def conditions_of_set(w: Writer, support: Support, x: Expression) -> list[Expression]:
-    """The conditions that x lies in a set that has no parameters."""
+def conditions_of_set(
+    w: Writer, support: Support, x: Expression, bounds: Sequence[Expression] = ()
+) -> list[Expression]:
+    """The conditions that x lies in a set, which has no parameters but the bounds of an interval."""
     match support:
         case Support.REAL:
             return []
@@ -63,8 +65,24 @@ def conditions_of_set(w: Writer, support: Support, x: Expression) -> list[Expres
             return [w.call("ge", x, 0.0)]
         case Support.UNIT_INTERVAL:
             return [w.call("ge", x, 0.0), w.call("le", x, 1.0)]
+        case Support.INTERVAL:
+            low, high = bounds
+            return [w.call("ge", x, low), w.call("le", x, high)]
+        case Support.CIRCULAR:
+            return [w.call("ge", x, -math.pi), w.call("le", x, math.pi)]
+        case Support.SIMPLEX:
+            return [w.call("ge", x, 0.0), _is_one(w, w.sum(x, [len(x.shape) - 1]), x.shape[-1])]
+        case Support.LOWER_CHOLESKY:
+            return _lower_cholesky(w, x)
+        case Support.CORR_CHOLESKY:
+            total = w.sum(x * x, [len(x.shape) - 1])
+            return [*_lower_cholesky(w, x), _is_one(w, total, x.shape[-1])]
+        case Support.ORDERED_VECTOR:
+            return _ordered(w, x)
+        case Support.POSITIVE_ORDERED_VECTOR:
+            return [*_ordered(w, x), w.call("gt", x, 0.0)]
         case _:
-            raise ValueError(f"{support.value} is not a set without parameters")
+            raise ValueError(f"{support.value} is not a set of real numbers")
 
 
 def _conditions(w: Writer, family: dist.FamilyOp, x: Expression) -> list[Expression]:
@@ -76,10 +94,6 @@ def _conditions(w: Writer, family: dist.FamilyOp, x: Expression) -> list[Express
             return []
         case Support.POSITIVE | Support.NONNEGATIVE if isinstance(family, _NOTHING_AT_ZERO):
             return [w.call("gt", x, 0.0)]
-        case Support.REAL | Support.POSITIVE | Support.NONNEGATIVE | Support.UNIT_INTERVAL as known:
-            return conditions_of_set(w, known, x)
-        case Support.CIRCULAR:
-            return [w.call("ge", x, -math.pi), w.call("le", x, math.pi)]
         case Support.BOOLEAN:
             return [w.apply("logical_or", w.call("eq", x, 0.0), w.call("eq", x, 1.0))]
         case Support.COUNT:
@@ -91,10 +105,8 @@ def _conditions(w: Writer, family: dist.FamilyOp, x: Expression) -> list[Express
         case Support.COUNTS:
             total = w.sum(x, [len(x.shape) - 1])
             return [*_whole(w, x), w.call("eq", total, _total(w, family))]
-        case Support.SIMPLEX:
-            return [w.call("ge", x, 0.0), _is_one(w, w.sum(x, [len(x.shape) - 1]), x.shape[-1])]
-        case Support.CORR_CHOLESKY:
-            return _corr_cholesky(w, x)
+        case known:
+            return conditions_of_set(w, known, x)
 
 
 def _whole(w: Writer, x: Expression) -> list[Expression]:
@@ -123,11 +135,17 @@ def _is_one(w: Writer, total: Expression, count: int) -> Expression:
     return w.call("le", w.apply("abs", total - 1.0), tolerance)
 
 
-def _corr_cholesky(w: Writer, x: Expression) -> list[Expression]:
-    """Lower triangular, a positive diagonal, rows of length 1."""
+def _ordered(w: Writer, x: Expression) -> list[Expression]:
+    """Every element above the one before."""
+    count = x.shape[-1]
+    return [w.call("gt", w.part(x, 1, count), w.part(x, 0, count - 1))] if count > 1 else []
+
+
+def _lower_cholesky(w: Writer, x: Expression) -> list[Expression]:
+    """Lower triangular, a positive diagonal."""
     rank = len(x.shape)
     row, column = (w.iota(x, x.shape, rank - k) for k in (2, 1))
     zero = w.constant(x.value.type, 0.0)
     above = w.apply("logical_or", w.apply("le", column, row), w.apply("eq", x, zero))
     diagonal = w.apply("logical_or", w.apply("ne", column, row), w.apply("gt", x, zero))
-    return [above, diagonal, _is_one(w, w.sum(x * x, [rank - 1]), x.shape[-1])]
+    return [above, diagonal]

@@ -91,7 +91,14 @@ def traced(
 
 
 _REALS = (constraints.real, constraints.real_vector, constraints.real_matrix)
-_RANGES = ((constraints.simplex, "simplex"), (constraints.corr_cholesky, "corr_cholesky"))
+_RANGES = (
+    (constraints.simplex, "simplex"),
+    (constraints.corr_cholesky, "corr_cholesky"),
+    (constraints.lower_cholesky, "lower_cholesky"),
+    (constraints.softplus_lower_cholesky, "lower_cholesky"),
+    (constraints.scaled_unit_lower_cholesky, "lower_cholesky"),
+    (constraints.ordered_vector, "ordered_vector"),
+)
 
 
 def _range(transform: Any) -> str | None:

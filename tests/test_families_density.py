@@ -13,6 +13,7 @@ import pytest
 import scipy.stats
 from helpers.densities import density_function, density_module, expanded
 from helpers.families import FAMILIES, POINTS, TRIALS, Family
+from numpyro.distributions import constraints
 
 import relbo_ir as rb
 from relbo_ir.dialects import lax
@@ -209,3 +210,37 @@ def test_no_opaque_primitive_in_a_draw(name: str) -> None:
     program = rb.ELBO(model, guide).compile().ir(4)
     assert [op for op in program.walk() if op.name.startswith("rng.")]
     assert not [op for op in program.walk() if isinstance(op, lax.BindOp)]
+
+
+FLAT: dict[str, tuple[Any, Any, Any]] = {
+    "real_vector": (constraints.real_vector, [-1.0, 2.0], None),
+    "circular": (constraints.circular, 3.0, 3.3),
+    "interval": (constraints.interval(-1.0, 2.0), 1.9, 2.1),
+    "greater_than": (constraints.greater_than(1.0), 1.1, 0.9),
+    "less_than_eq": (constraints.less_than_eq(np.array([0.0, 1.0])), [-0.1, 0.9], [-0.1, 1.1]),
+    "softplus_positive": (constraints.softplus_positive, 0.1, -0.1),
+    "simplex": (constraints.simplex, [0.3, 0.7], [0.3, 0.8]),
+    "ordered_vector": (constraints.ordered_vector, [-1.0, 0.0, 2.0], [-1.0, 2.0, 0.0]),
+    "ordered_of_one": (constraints.ordered_vector, [-1.0], None),
+    "positive_ordered": (constraints.positive_ordered_vector, [0.1, 0.2], [-0.1, 0.2]),
+    "corr_cholesky": (constraints.corr_cholesky, [[1, 0], [0.6, 0.8]], [[1, 0], [0.6, 0.9]]),
+    "lower_cholesky": (constraints.lower_cholesky, [[2, 0], [-1, 3]], [[2, 1], [-1, 3]]),
+    "scaled_cholesky": (
+        constraints.scaled_unit_lower_cholesky,
+        [[2, 0], [-1, 3]],
+        [[2, 0], [-1, -3]],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_an_improper_prior_is_flat_on_its_set_alone(name: str) -> None:
+    support, inside, outside = FLAT[name]
+    for value, expected in ((inside, 0.0), (outside, -np.inf)):
+        if value is None:
+            continue
+        x = jnp.asarray(value, jnp.float32)
+        density = density_function(
+            lambda shape=x.shape: nd.ImproperUniform(support, (), shape), x, ()
+        )
+        assert density(x) == expected

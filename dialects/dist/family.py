@@ -19,6 +19,10 @@ class Support(Enum):
     SIMPLEX = "simplex"
     CORR_CHOLESKY = "corr_cholesky"
     """Cholesky factors of correlation matrices."""
+    LOWER_CHOLESKY = "lower_cholesky"
+    """Lower triangular matrices with a positive diagonal."""
+    ORDERED_VECTOR = "ordered_vector"
+    POSITIVE_ORDERED_VECTOR = "positive_ordered_vector"
     BOOLEAN = "boolean"
     CATEGORY = "category"
     COUNT = "count"
@@ -48,7 +52,12 @@ _SUPERSETS: Mapping[Support, frozenset[Support]] = {
     Support.UNIT_INTERVAL: frozenset({Support.POSITIVE, Support.NONNEGATIVE, Support.REAL}),
     Support.CIRCULAR: frozenset({Support.REAL}),
     Support.SIMPLEX: frozenset(),
-    Support.CORR_CHOLESKY: frozenset(),
+    Support.CORR_CHOLESKY: frozenset({Support.LOWER_CHOLESKY}),
+    Support.LOWER_CHOLESKY: frozenset(),
+    Support.ORDERED_VECTOR: frozenset({Support.REAL}),
+    Support.POSITIVE_ORDERED_VECTOR: frozenset(
+        {Support.ORDERED_VECTOR, Support.POSITIVE, Support.NONNEGATIVE, Support.REAL}
+    ),
     Support.BOOLEAN: frozenset({Support.COUNT}),
     Support.CATEGORY: frozenset({Support.COUNT}),
     Support.COUNT: frozenset(),

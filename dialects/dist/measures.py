@@ -15,12 +15,13 @@ from xdsl.irdl import (
     prop_def,
     result_def,
     traits_def,
+    var_operand_def,
 )
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.dist.family import Support
-from relbo_ir.dialects.dist.wrappers import ExpandOp, IndependentOp, law_of
+from relbo_ir.dialects.dist.wrappers import ExpandOp, IndependentOp, broadcasts_to, law_of
 from relbo_ir.dialects.prob.types import LawType
 from relbo_ir.dialects.tensors import (
     INTEGERS,
@@ -121,23 +122,29 @@ class DeltaOp(IRDLOperation):
 class ImproperOp(IRDLOperation):
     """
     The improper prior log p(x) = 0 on a support, −∞ outside. It has no draws: its choice needs a
-    guide.
+    guide. The two bounds of `interval` are operands, which may be infinite.
 
     ```mlir
-    %law = dist.improper {support = "positive"} : !prob.law<tensor<3xf32>, event_rank = 1>
+    %law = dist.improper {support = "positive"} : () -> !prob.law<tensor<3xf32>, event_rank = 1>
+    %law = dist.improper %low, %high {support = "interval"} : (tensor<f32>, tensor<f32>) -> !prob.law<tensor<3xf32>>
     ```
     """
 
     name = "dist.improper"
 
+    bounds = var_operand_def(REALS)
     support = prop_def(StringAttr)
     result = result_def(LawType)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "attr-dict `:` type($result)"
+    assembly_format = "($bounds^)? attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, support: Support, law: LawType):
-        super().__init__(result_types=[law], properties={"support": StringAttr(support.value)})
+    def __init__(self, support: Support, law: LawType, bounds: Sequence[SSAValue] = ()):
+        super().__init__(
+            operands=[bounds],
+            result_types=[law],
+            properties={"support": StringAttr(support.value)},
+        )
 
     @property
     def set(self) -> Support:
@@ -147,10 +154,20 @@ class ImproperOp(IRDLOperation):
     def verify_(self) -> None:
         if self.support.data not in {s.value for s in Support if not s.is_discrete}:
             raise VerifyException(f"{self.support} is no support of a continuous law")
-        if not is_float(law_of(self.result).value.get_element_type()):
+        value = law_of(self.result).value
+        if not is_float(value.get_element_type()):
             raise VerifyException(
                 f"an improper prior is on real numbers, not on {self.result.type}"
             )
+        wanted = 2 if self.set is Support.INTERVAL else 0
+        if len(self.bounds) != wanted:
+            raise VerifyException(f"an improper prior on {self.support} has {wanted} bounds")
+        for bound in self.bounds:
+            if not broadcasts_to(bound.type, value):
+                raise VerifyException(
+                    f"{bound.type} is no bound of {value}: give the same floats, "
+                    "of a shape that broadcasts"
+                )
 
 
 Wrapper = MaskOp | IndependentOp | ExpandOp

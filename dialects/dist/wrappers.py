@@ -225,14 +225,15 @@ class TransformedOp(IRDLOperation):
         if len(self.arguments) != wanted:
             raise VerifyException(f"{self.transform.data} takes {wanted} arguments")
         for argument in self.arguments:
-            if not _fits(argument.type, law.value):
+            if not broadcasts_to(argument.type, law.value):
                 raise VerifyException(
                     f"{argument.type} is no argument of a transform of {law.value}: give the same "
                     "floats, of a shape that broadcasts"
                 )
 
 
-def _fits(argument: Attribute, value: TensorType[Attribute]) -> bool:
+def broadcasts_to(argument: Attribute, value: TensorType[Attribute]) -> bool:
+    """Whether a type has the elements of a value, in a shape that broadcasts to its."""
     if element_of(argument) != value.get_element_type():
         return False
     try:

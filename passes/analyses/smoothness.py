@@ -194,7 +194,7 @@ class SmoothnessOf(Walker[Fact]):
                 return worst
             case dist.TransformedByOp() | dist.MixtureOp() | dist.MixtureSameFamilyOp():
                 return worst
-            case dist.MaskOp():
+            case dist.MaskOp() | dist.ImproperOp():
                 return worst
             case dist.OpaqueOp():
                 return _broken(op, "read by a law without declared smoothness")

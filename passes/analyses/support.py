@@ -18,6 +18,13 @@ _IMAGES = {
 """Where a transform takes the reals."""
 
 
+def _image(transform: Transform, support: Support | None) -> Support | None:
+    """Where a transform takes a set."""
+    if support is Support.ORDERED_VECTOR and transform is Transform.EXP:
+        return Support.POSITIVE_ORDERED_VECTOR
+    return _IMAGES[transform] if support is Support.REAL else None
+
+
 def law_support(law: SSAValue) -> Support | None:
     """The support of a law; None where it is not known or depends on parameters."""
     match law.owner:
@@ -26,14 +33,14 @@ def law_support(law: SSAValue) -> Support | None:
         case dist.IndependentOp() | dist.ExpandOp() | dist.MaskOp() as op:
             return law_support(op.base)
         case dist.ImproperOp() as op:
-            return op.set
+            return None if op.bounds else op.set
         case dist.MixtureOp() as op:
             supports = {law_support(component) for component in op.components}
             return supports.pop() if len(supports) == 1 else None
         case dist.MixtureSameFamilyOp() as op:
             return law_support(op.component)
         case dist.TransformedOp() as op:
-            return _IMAGES[op.transform.data] if law_support(op.base) is Support.REAL else None
+            return _image(op.transform.data, law_support(op.base))
         case dist.TransformedByOp() as op if op.support is not None:
             if law_support(op.base) is not Support.REAL:
                 return None
@@ -55,8 +62,8 @@ def support_moves(law: SSAValue, moves: Callable[[SSAValue], bool]) -> bool:
             return any(n in op.FAMILY.support_parameters and moves(v) for n, v in bounds)
         case dist.IndependentOp() | dist.ExpandOp() | dist.MaskOp() as op:
             return support_moves(op.base, moves)
-        case dist.ImproperOp():
-            return False
+        case dist.ImproperOp() as op:
+            return any(moves(bound) for bound in op.bounds)
         case dist.TransformedOp() as op:
             bounded = law_support(op.base) is not Support.REAL
             if bounded and any(moves(argument) for argument in op.arguments):

@@ -245,7 +245,7 @@ class Ranges:
     def _drawn(self, law: SSAValue) -> Range:
         """What the draws of a law lie in."""
         match law.owner:
-            case dist.FamilyOp() as op if op.FAMILY.support is Support.INTERVAL:
+            case dist.FamilyOp() | dist.ImproperOp() as op if ends_of_law(law):
                 low, high = self._bounds(op)
                 return Range.of(low.low, high.high)
             case dist.FamilyOp() as op:
@@ -270,7 +270,7 @@ class Ranges:
         ranges; None where none are known.
         """
         match law.owner:
-            case dist.FamilyOp() as op if op.FAMILY.support is Support.INTERVAL:
+            case dist.FamilyOp() | dist.ImproperOp() as op if ends_of_law(law):
                 low, high = self._bounds(op)
                 return Range.of(low.high, high.low)
             case dist.FamilyOp() as op:
@@ -296,8 +296,11 @@ class Ranges:
             case _:
                 return None
 
-    def _bounds(self, op: dist.FamilyOp) -> tuple[Range, Range]:
-        """The bounds that are a family's parameters; no bound is an infinite one."""
+    def _bounds(self, op: dist.FamilyOp | dist.ImproperOp) -> tuple[Range, Range]:
+        """The bounds that are a law's parameters; no bound is an infinite one."""
+        if isinstance(op, dist.ImproperOp):
+            low, high = op.bounds
+            return self.of(low), self.of(high)
         named = dict(zip(op.FAMILY.parameters, op.operands, strict=True))
         low, high = (self.of(named[n]) if n in named else ANY for n in ("low", "high"))
         low = low if "low" in named else Range.point(-math.inf)
@@ -354,6 +357,8 @@ def ends_of_law(law: SSAValue) -> list[SSAValue]:
     owner = law.owner
     if isinstance(owner, dist.FamilyOp):
         return list(owner.operands) if owner.FAMILY.support is Support.INTERVAL else []
+    if isinstance(owner, dist.ImproperOp):
+        return list(owner.bounds)
     if isinstance(owner, Block):
         return []
     inner = [v for v in owner.operands if isinstance(v.type, prob.LawType)]

@@ -210,6 +210,24 @@ def improper_priors(y: Any) -> None:
         numpyro.sample("y", dist.Normal(m, s), obs=y)
 
 
+IMPROPER: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "intervals": (constraints.interval(np.array([-1.0, 0.5]), 2.0), (2,)),
+    "greater_than": (constraints.greater_than(1.0), ()),
+    "less_than_eq": (constraints.less_than_eq(-1.0), ()),
+    "simplex": (constraints.simplex, (3,)),
+    "ordered_vector": (constraints.ordered_vector, (3,)),
+    "positive_ordered_vector": (constraints.positive_ordered_vector, (3,)),
+    "lower_cholesky": (constraints.lower_cholesky, (2, 2)),
+}
+
+
+@case(partial(autoguide.AutoNormal, init_scale=0.1))
+def improper_priors_on_sets() -> None:
+    for name, (support, shape) in IMPROPER.items():
+        x: Any = numpyro.sample(name, dist.ImproperUniform(support, (), shape))
+        numpyro.sample(f"{name}_seen", dist.Normal(x, 1.0).to_event(len(shape)), obs=0.3)
+
+
 def _hierarchy(y: Any) -> None:
     m = numpyro.sample("m", dist.Normal(0.0, 2.0))
     with numpyro.plate("groups", 4):

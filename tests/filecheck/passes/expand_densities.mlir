@@ -146,7 +146,7 @@ prob.func @masked(%m: tensor<2xf32> {prob.role = #prob.closure<#prob.name"m", #b
 prob.func @measures(%v: tensor<3xf32> {prob.role = #prob.closure<#prob.name"m", #builtin.int<0>>}, %d: tensor<f32> {prob.role = #prob.closure<#prob.name"m", #builtin.int<1>>}) -> (tensor<f32>, tensor<f32>) {
   %q = dist.delta %v, %d {event_rank = 1 : i64} : (tensor<3xf32>, tensor<f32>) -> !prob.law<tensor<3xf32>, event_rank = 1>
   %l = prob.log_density %q at %v : !prob.law<tensor<3xf32>, event_rank = 1>, tensor<3xf32> -> tensor<f32>
-  %p = dist.improper {support = "positive"} : !prob.law<tensor<3xf32>, event_rank = 1>
+  %p = dist.improper {support = "positive"} : () -> !prob.law<tensor<3xf32>, event_rank = 1>
   %k = prob.log_density %p at %v : !prob.law<tensor<3xf32>, event_rank = 1>, tensor<3xf32> -> tensor<f32>
   prob.return %l, %k : tensor<f32>, tensor<f32>
 }
@@ -160,7 +160,7 @@ prob.func @measures(%v: tensor<3xf32> {prob.role = #prob.closure<#prob.name"m", 
 // CHECK-NEXT:     %3 = lax.select_n %0, %2, %1 : (tensor<3xi1>, tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
 // CHECK-NEXT:     %4 = lax.reduce_sum %3 {axes = array<i64: 0>} : (tensor<3xf32>) -> tensor<f32>
 // CHECK-NEXT:     %l = lax.add %4, %d : tensor<f32>
-// CHECK-NEXT:     %p = dist.improper {support = "positive"} : !prob.law<tensor<3xf32>, event_rank = 1>
+// CHECK-NEXT:     %p = dist.improper {support = "positive"} : () -> !prob.law<tensor<3xf32>, event_rank = 1>
 // CHECK-NEXT:     %5 = lax.constant "0.0" : tensor<f32>
 // CHECK-NEXT:     %6 = lax.constant "0.0" : tensor<3xf32>
 // CHECK-NEXT:     %7 = lax.ge %v, %6 : tensor<3xf32> -> tensor<3xi1>

@@ -173,8 +173,22 @@ func.func @s(%key: !rng.key, %p: tensor<f32>) -> tensor<f32> {
 
 // -----
 
+// An improper prior on an interval without ends
+%q = dist.improper {support = "interval"} : () -> !prob.law<tensor<3xf32>>
+// CHECK: an improper prior on "interval" has 2 bounds
+
+// -----
+
+// A bound for each of other elements
+%a = "test.op"() : () -> tensor<f32>
+%v = "test.op"() : () -> tensor<8xf32>
+%q = dist.improper %a, %v {support = "interval"} : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<3xf32>>
+// CHECK: tensor<8xf32> is no bound of tensor<3xf32>: give the same floats, of a shape that broadcasts
+
+// -----
+
 // An improper prior on no set of real numbers
-%q = dist.improper {support = "count"} : !prob.law<tensor<3xf32>>
+%q = dist.improper {support = "count"} : () -> !prob.law<tensor<3xf32>>
 // CHECK: "count" is no support of a continuous law
 
 // -----

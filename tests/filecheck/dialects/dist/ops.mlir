@@ -52,7 +52,8 @@ func.func @measures(%a: tensor<f32>, %v: tensor<8x3xf32>, %l: tensor<8xf32>, %m:
   %normal = dist.normal %a, %l : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
   %mask = dist.mask %normal, %m : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
   %delta = dist.delta %v, %l {event_rank = 1 : i64} : (tensor<8x3xf32>, tensor<8xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
-  %improper = dist.improper {support = "positive"} : !prob.law<tensor<3xf32>, event_rank = 1>
+  %improper = dist.improper {support = "positive"} : () -> !prob.law<tensor<3xf32>, event_rank = 1>
+  %bounded = dist.improper %a, %l {support = "interval"} : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
   func.return
 }
 
@@ -152,7 +153,8 @@ func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l
 // CHECK-NEXT:     %normal = dist.normal %a, %l : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     %mask = dist.mask %normal, %m : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     %delta = dist.delta %v, %l {event_rank = 1 : i64} : (tensor<8x3xf32>, tensor<8xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
-// CHECK-NEXT:     %improper = dist.improper {support = "positive"} : !prob.law<tensor<3xf32>, event_rank = 1>
+// CHECK-NEXT:     %improper = dist.improper {support = "positive"} : () -> !prob.law<tensor<3xf32>, event_rank = 1>
+// CHECK-NEXT:     %bounded = dist.improper %a, %l {support = "interval"} : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
 // CHECK-NEXT:   func.func private @shift(%x: tensor<8x3xf32>, %u: tensor<3xf32>) -> tensor<8x3xf32> {
@@ -256,6 +258,7 @@ func.func @more_laws(%a: tensor<f32>, %v: tensor<8xf32>, %m: tensor<8x3xf32>, %l
 // GENERIC-NEXT:     %mask = "dist.mask"(%normal, %m) : (!prob.law<tensor<8xf32>>, tensor<8xi1>) -> !prob.law<tensor<8xf32>>
 // GENERIC-NEXT:     %delta = "dist.delta"(%v, %l) <{event_rank = 1 : i64}> : (tensor<8x3xf32>, tensor<8xf32>) -> !prob.law<tensor<8x3xf32>, event_rank = 1>
 // GENERIC-NEXT:     %improper = "dist.improper"() <{support = "positive"}> : () -> !prob.law<tensor<3xf32>, event_rank = 1>
+// GENERIC-NEXT:     %bounded = "dist.improper"(%a, %l) <{support = "interval"}> : (tensor<f32>, tensor<8xf32>) -> !prob.law<tensor<8xf32>>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT:   "func.func"() <{sym_name = "shift", function_type = (tensor<8x3xf32>, tensor<3xf32>) -> tensor<8x3xf32>, sym_visibility = "private"}> ({
