@@ -31,6 +31,9 @@ _PLAIN = (
     "corr_cholesky",
     "corr_matrix",
     "positive_definite",
+    "positive_semidefinite",
+    "circular",
+    "l1_ball",
 )
 _BOUNDED: dict[str, tuple[str, ...]] = {
     "interval": ("lower_bound", "upper_bound"),
@@ -44,8 +47,8 @@ _RANKED = ("zero_sum",)
 _NAMES = (*_PLAIN, *_BOUNDED, *_RANKED)
 
 
-def constraint_attr(constraint: Any, parameter: str) -> ConstraintAttr:
-    """A NumPyro constraint as an attribute."""
+def constraint_attr(constraint: Any, parameter: str, shape: tuple[int, ...] = ()) -> ConstraintAttr:
+    """A NumPyro constraint as an attribute, of a parameter of that shape."""
     while type(constraint) is constraints.independent:
         constraint = constraint.base_constraint
     for name in _PLAIN:
@@ -54,14 +57,23 @@ def constraint_attr(constraint: Any, parameter: str) -> ConstraintAttr:
     for name, fields in _BOUNDED.items():
         if type(constraint) is getattr(constraints, name):
             given = [getattr(constraint, field) for field in fields]
-            bounds = [np.zeros(0) if isinstance(b, Tracer) else np.asarray(b) for b in given]
-            if any(b.size != 1 for b in bounds):
+            if any(isinstance(bound, Tracer) for bound in given):
                 raise UnsupportedError(
-                    f'parameter "{parameter}" has bounds that are arrays',
-                    "give each bound as a number, or scale a parameter in the unit interval",
+                    f'parameter "{parameter}" has bounds that are computed in the function',
+                    "give each bound as a number or an array that is known before the function "
+                    "runs, or scale a parameter in the unit interval",
                     site=parameter,
                 )
-            return ConstraintAttr(name, [float(b.reshape(())) for b in bounds])
+            bounds = [np.asarray(bound, np.float64) for bound in given]
+            if any(np.broadcast_shapes(b.shape, shape) != shape for b in bounds if b.size != 1):
+                raise ModelError(
+                    f'parameter "{parameter}" has shape {shape}, its bounds '
+                    + " and ".join(str(b.shape) for b in bounds),
+                    "give bounds that broadcast to the shape of the initial value",
+                    site=parameter,
+                )
+            bounds = [b.reshape(()) if b.size == 1 else b for b in bounds]
+            return ConstraintAttr(name, [b.tolist() for b in bounds])
     for name in _RANKED:
         if type(constraint) is getattr(constraints, name):
             return ConstraintAttr(name, [float(constraint.event_dim)])
@@ -74,7 +86,8 @@ def constraint_attr(constraint: Any, parameter: str) -> ConstraintAttr:
 
 def constraint_object(attr: ConstraintAttr) -> Any:
     """The NumPyro constraint of an attribute; ModelError for a name that is none."""
-    name, bounds = attr.constraint.data, [float(b.value.data) for b in attr.bounds]
+    name = attr.constraint.data
+    bounds: list[Any] = [b if isinstance(b, float) else np.asarray(b) for b in attr.numbers]
     if name in _PLAIN and not bounds:
         return getattr(constraints, name)
     if name in _BOUNDED and len(bounds) == len(_BOUNDED[name]):
@@ -90,6 +103,11 @@ def constraint_object(attr: ConstraintAttr) -> Any:
 def bijection(attr: ConstraintAttr) -> Any:
     """The NumPyro transform from unconstrained coordinates to the constrained set."""
     return biject_to(constraint_object(attr))
+
+
+def constrained(attr: ConstraintAttr, coordinates: Any) -> jax.Array:
+    """The value at unconstrained coordinates, in their precision, which bounds do not widen."""
+    return bijection(attr)(coordinates).astype(coordinates.dtype)
 
 
 def unconstrained_shape(attr: ConstraintAttr, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -117,10 +135,10 @@ def to_unconstrained(
 
 @partial(jax.jit, static_argnums=0)
 def _inverse(attr: ConstraintAttr, value: jax.Array) -> jax.Array:
-    return bijection(attr).inv(value)
+    return bijection(attr).inv(value).astype(value.dtype)
 
 
 @partial(jax.jit, static_argnums=0)
 def to_constrained(attr: ConstraintAttr, value: Any) -> jax.Array:
     """The value of a parameter at its unconstrained coordinates."""
-    return bijection(attr)(value)
+    return constrained(attr, jax.numpy.asarray(value))

@@ -335,7 +335,8 @@ class SiteTracer(Messenger):
         declared = msg["kwargs"].get("constraint", nd.constraints.real)
         if jax.tree_util.all_leaves([init]):
             line = self._register(msg)
-            constraint = placed(lambda: constraint_attr(declared, name), name, line)
+            shape = jnp.shape(init)
+            constraint = placed(lambda: constraint_attr(declared, name, shape), name, line)
             msg["value"] = self._declare(name, init, constraint)
         else:
             msg["value"] = self._trees[name] = self._declare_tree(msg, init, declared)

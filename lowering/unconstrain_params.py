@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, NoneAttr, TensorType
@@ -13,7 +14,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import prob
 from relbo_ir.dialects.lax import shape_of
-from relbo_ir.lowering.constraints import bijection, unconstrained_shape
+from relbo_ir.lowering.constraints import constrained, unconstrained_shape
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import inline_function
 from relbo_ir.passes.rewriting import move_ops, replace, replace_uses
@@ -96,7 +97,7 @@ def _constrain(block: Block, coordinates: _Coordinates, functions: Functions) ->
     values: dict[SSAValue, SSAValue] = {}
     for argument, (new, role) in coordinates.items():
         if argument.uses:
-            transform = bijection(role.constraint)
+            transform = partial(constrained, role.constraint)
             values[argument] = inline_function(transform, [new], functions, where)[0]
     replace_uses(values)
 

@@ -517,10 +517,19 @@ def a_parameter_without_a_start(pp: Any) -> None:
     rb.ELBO(lambda: pp.sample("z", dist.Normal(0.0, 1.0)), guide).compile()
 
 
-@refused(UnsupportedError, "has bounds that are arrays", "each bound as a number", "w")
-def a_constraint_with_arrays(pp: Any) -> None:
+@refused(UnsupportedError, "bounds that are computed in the function", "known before", "w")
+def bounds_that_are_traced(pp: Any) -> None:
     def guide() -> None:
-        inside = rb.constraints.interval(jnp.zeros(2), jnp.ones(2))
+        inside = rb.constraints.greater_than(pp.param("v", 0.0))
+        pp.sample("z", dist.Normal(pp.param("w", 0.5, constraint=inside), 1.0))  # here
+
+    rb.ELBO(lambda: pp.sample("z", dist.Normal(0.0, 1.0)), guide).compile()
+
+
+@refused(ModelError, 'parameter "w" has shape (), its bounds (2,) and ()', "broadcast", "w")
+def bounds_of_another_shape(pp: Any) -> None:
+    def guide() -> None:
+        inside = rb.constraints.interval(np.zeros(2), 1.0)
         pp.sample("z", dist.Normal(pp.param("w", 0.5, constraint=inside), 1.0))  # here
 
     rb.ELBO(lambda: pp.sample("z", dist.Normal(0.0, 1.0)), guide).compile()

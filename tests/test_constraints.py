@@ -58,6 +58,12 @@ CASES = [
     Case("greater_than_eq", nc.greater_than_eq(0.25), VECTOR, (0.0,)),
     Case("less_than", nc.less_than(5.0), VECTOR, (5.0, 6.0)),
     Case("less_than_eq", nc.less_than_eq(5.0), VECTOR, (6.0,)),
+    Case("intervals", nc.interval(VECTOR - 1.0, VECTOR + 2.0), VECTOR, (VECTOR[::-1].copy(),)),
+    Case("greater_than_each", nc.greater_than(np.array([[0.2], [0.1]])), LOWER + 1.0, (LOWER,)),
+    Case("less_than_each", nc.less_than(VECTOR + 1.0), VECTOR, (VECTOR + 1.0,)),
+    Case("circular", nc.circular, VECTOR - 1.0, (4.0,)),
+    Case("l1_ball", nc.l1_ball, VECTOR / 10, (VECTOR,)),
+    Case("positive_semidefinite", nc.positive_semidefinite, LOWER @ LOWER.T, (-np.eye(2),)),
     Case("independent", nc.independent(nc.positive, 1), VECTOR, (-VECTOR,)),
 ]
 WEIGHTS = 0.3 + np.arange(4.0)
@@ -102,6 +108,15 @@ def test_a_start_outside_is_refused(case: Case, which: int) -> None:
         objective.init(0)
     assert caught.value.site == "x"
     assert caught.value.line is not None and "test_constraints.py:" in caught.value.line
+
+
+def test_arrays_of_bounds_keep_a_parameters_precision() -> None:
+    with jax.enable_x64(True):
+        objective = compiled(nc.interval(VECTOR - 1.0, VECTOR + 2.0), VECTOR.astype(np.float32))
+        params = objective.init(0)
+        assert params["x"].dtype == objective.constrain(params)["x"].dtype == jnp.float32
+        _, gradient = objective.value_and_grad(params, 0)
+        assert gradient["x"].dtype == jnp.float32
 
 
 @pytest.mark.compat

@@ -139,6 +139,7 @@ def test_hostile_names(name: str) -> None:
 @pytest.mark.parametrize("number", [*NUMBERS, 1 / 3, 1e300], ids=repr)
 def test_the_numbers_of_constraints_and_of_bound_primitives(number: float) -> None:
     attribute_survives(prob.ConstraintAttr("interval", [number, 1e8 + 1]))
+    attribute_survives(prob.ConstraintAttr("interval", [[[number], [1e8 + 1]], number]))
     bind = lax.BindOp("f", [], {"eps": FloatAttr(number, f64)}, [TensorType(f32, ())])
     survives(ModuleOp([bind]))
 

@@ -147,34 +147,58 @@ class PlateAxisAttr(ParametrizedAttribute):
             printer.print_string(f", {self.axis.data}")
 
 
+Numbers = float | Sequence["Numbers"]
+"""A number, or an array of numbers as nested sequences."""
+
+
+def _as_attribute(numbers: Numbers) -> FloatAttr[AnyFloat] | ArrayAttr[Attribute]:
+    if isinstance(numbers, Sequence):
+        return ArrayAttr[Attribute]([_as_attribute(x) for x in numbers])
+    return FloatAttr(numbers, f64)
+
+
+def _as_numbers(bound: Attribute) -> Numbers:
+    match bound:
+        case FloatAttr():
+            return bound.value.data
+        case ArrayAttr():
+            return [_as_numbers(x) for x in bound]
+        case _:
+            raise VerifyException(f"{bound} is no bound: give floats, or arrays of floats")
+
+
 @irdl_attr_definition
 class ConstraintAttr(ParametrizedAttribute):
     """
     The set that a parameter must lie in: a name of `numpyro.distributions.constraints`, with
-    bounds where the constraint has some.
+    bounds where the constraint has some, each a number or an array of numbers, row by row.
 
     ```mlir
     #prob.constraint<"positive">
     #prob.constraint<"interval", [0.0 : f64, 2.0 : f64]>
+    #prob.constraint<"greater_than", [[0.0 : f64, 2.0 : f64]]>
     ```
     """
 
     name = "prob.constraint"
 
     constraint: StringAttr = param_def()
-    bounds: ArrayAttr[FloatAttr[AnyFloat]] = param_def()
+    bounds: ArrayAttr[FloatAttr[AnyFloat] | ArrayAttr[Attribute]] = param_def()
 
-    def __init__(
-        self,
-        constraint: str | StringAttr,
-        bounds: Sequence[float] | ArrayAttr[FloatAttr[AnyFloat]] = (),
-    ):
+    def __init__(self, constraint: str | StringAttr, bounds: Sequence[Numbers] = ()):
         super().__init__(
             StringAttr(constraint) if isinstance(constraint, str) else constraint,
-            bounds
-            if isinstance(bounds, ArrayAttr)
-            else ArrayAttr[FloatAttr[AnyFloat]]([FloatAttr(b, f64) for b in bounds]),
+            ArrayAttr([_as_attribute(bound) for bound in bounds]),
         )
+
+    @property
+    def numbers(self) -> list[Numbers]:
+        """The bounds."""
+        return [_as_numbers(bound) for bound in self.bounds]
+
+    def verify(self) -> None:
+        for bound in self.bounds:
+            _as_numbers(bound)
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:

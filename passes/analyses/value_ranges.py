@@ -55,6 +55,8 @@ _CONSTRAINED = {
     "unit_interval": OPEN_UNIT,
     "nonnegative": NONNEGATIVE,
     "simplex": UNIT,
+    "circular": ANGLE,
+    "l1_ball": Range.of(-1.0, 1.0),
 }
 
 
@@ -231,14 +233,14 @@ class Ranges:
         if not isinstance(role, prob.ParameterAttr):
             return ANY
         name = role.constraint.constraint.data
-        bounds = [bound.value.data for bound in role.constraint.bounds]
+        bounds = [np.asarray(bound, np.float64) for bound in role.constraint.numbers]
         match name:
             case "interval":
-                return Range.of(bounds[0], bounds[1])
+                return Range.of(bounds[0].min(), bounds[1].max())
             case "greater_than" | "greater_than_eq":
-                return Range.of(bounds[0], math.inf, above=name == "greater_than")
+                return Range.of(bounds[0].min(), math.inf, above=name == "greater_than")
             case "less_than" | "less_than_eq":
-                return Range.of(-math.inf, bounds[0], below=name == "less_than")
+                return Range.of(-math.inf, bounds[0].max(), below=name == "less_than")
             case _:
                 return _CONSTRAINED.get(name, ANY)
 

@@ -528,3 +528,11 @@ prob.func @f() {
   prob.return
 }
 // CHECK: "z" is drawn: masks and scales belong to its addends
+
+// -----
+
+// A bound that is no number
+prob.func @f(%a: tensor<f32> {prob.role = #prob.parameter<#prob.name"a", #prob.constraint<"greater_than", [["0"]]>>}) {
+  prob.return
+}
+// CHECK: "0" is no bound: give floats, or arrays of floats
