@@ -96,7 +96,9 @@ class FormElboPass(ModulePass):
             model = _function(op, elbo, elbo.model)
             guide = None if elbo.guide is None else _function(op, elbo, elbo.guide)
             used |= {f for f in (model, guide) if f is not None}
-            op.body.block.insert_op_before(_Former(elbo, model, guide).form(), elbo)
+            former = _Former(elbo, model, guide)
+            op.body.block.insert_op_before(former.form(), elbo)
+            check_points(former.block)
             Rewriter.erase_op(elbo)
         for function in used:
             Rewriter.erase_op(function)
@@ -161,7 +163,6 @@ class _Former:
         function_block.add_ops([*self.plates.values(), gradient, prob.ReturnOp(gradient.results)])
         results = [result.type for result in gradient.results]
         drop_unused_closures(function_block, roles)
-        check_points(self.block, gradient_block)
         return prob.FuncOp(self.elbo.sym_name.data, Region(function_block), roles, results)
 
     @staticmethod

@@ -41,11 +41,14 @@ def check_minibatches(model: prob.FuncOp, guide: prob.FuncOp) -> None:
             )
 
 
-def check_points(block: Block, parameters: Block) -> None:
+def check_points(block: Block) -> None:
     """
     Refuses a point that moves with parameters and choices both, where what reads it is not proved
-    smooth: no treatment of these choices would see the jumps that the parameters move.
+    smooth: no treatment of these choices would see the jumps that the parameters move. The block is
+    that of an expectation in a module, whose functions it may call.
     """
+    expectation = block.parent_op()
+    parameters = None if expectation is None else expectation.parent_block()
     points = [op for op in block.ops if isinstance(op, prob.DeterministicOp) and op.point]
     ranges, order = Ranges(), Order(block)
     for op in points:
@@ -62,7 +65,7 @@ def check_points(block: Block, parameters: Block) -> None:
             )
 
 
-def _moves_by_both(value: SSAValue, parameters: Block) -> bool:
+def _moves_by_both(value: SSAValue, parameters: Block | None) -> bool:
     """Whether a value reads a draw and, other than through draws, a parameter."""
     read = closure([value], _read_but_for_draws)
     moves = any(v.owner is parameters for v in read)

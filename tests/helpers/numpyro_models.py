@@ -228,6 +228,15 @@ def improper_priors_on_sets() -> None:
         numpyro.sample(f"{name}_seen", dist.Normal(x, 1.0).to_event(len(shape)), obs=0.3)
 
 
+@case(partial(autoguide.AutoDAIS, K=3, init_scale=0.1), Y)
+def annealed(y: Any) -> None:
+    """Two choices that the guide moves along the density by a loop, one of them positive."""
+    m = numpyro.sample("m", dist.Normal(0.0, 2.0))
+    s = numpyro.sample("s", dist.HalfNormal(1.0))
+    with numpyro.plate("N", len(y)):
+        numpyro.sample("y", dist.Normal(m, s), obs=y)
+
+
 def _hierarchy(y: Any) -> None:
     m = numpyro.sample("m", dist.Normal(0.0, 2.0))
     with numpyro.plate("groups", 4):
