@@ -5,7 +5,7 @@ from __future__ import annotations
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
-from relbo_ir.dialects import estim, prob, rng
+from relbo_ir.dialects import estim, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.prob import How
 
@@ -79,10 +79,11 @@ def _objectives(module: ModuleOp) -> list[prob.ExpectationOp]:
 
 
 def _is_drawn(expectation: prob.ExpectationOp) -> bool:
-    """Whether keys or draws that are arguments stand in the place of choices."""
-    if any(isinstance(v.type, rng.KeyType) for op in expectation.walk() for v in op.operands):
-        return True
+    """
+    Whether draws from the seed, or draws that are arguments, stand in the place of choices; a model
+    may draw noise from a key of its own.
+    """
     around: Operation | None = expectation.parent_op()
     while around is not None and not isinstance(around, prob.FuncOp):
         around = around.parent_op()
-    return around is not None and any(around.arguments(prob.DrawAttr))
+    return around is not None and any(map(around.arguments, (prob.SeedAttr, prob.DrawAttr)))

@@ -44,6 +44,11 @@ if TYPE_CHECKING:
 def check_data(names: Sequence[str], leaves: Sequence[Any]) -> None:
     """Refuses NaN in data, and arrays of what is no number."""
     for name, leaf in zip(names, leaves, strict=True):
+        if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            raise ModelError(
+                f'the data "{name}" is a typed random key',
+                "pass jax.random.key_data of it, which the functions of jax.random take, too",
+            )
         if not isinstance(leaf, jax.Array) and leaf.dtype.kind not in "biufc":
             raise ModelError(
                 f'the data "{name}" is an array of {leaf.dtype}',

@@ -475,6 +475,14 @@ def nan_in_nested_data(pp: Any) -> None:
     compiled(model, table={"x": [np.zeros(2), np.array(np.nan)]})
 
 
+@refused(ModelError, 'the data "x" is a typed random key', "jax.random.key_data")
+def a_typed_key_as_data(pp: Any) -> None:
+    def model(x: Any) -> None:
+        pp.observe("y", dist.Normal(jax.random.normal(x), 1.0), 0.0)
+
+    compiled(model, jax.random.key(0))
+
+
 @refused(ModelError, 'the data "x" is an array of <U1', "static")
 def data_of_text(pp: Any) -> None:
     compiled(lambda x: None, np.array(["a", "b"]))

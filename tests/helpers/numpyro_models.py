@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -235,6 +236,16 @@ def annealed(y: Any) -> None:
     s = numpyro.sample("s", dist.HalfNormal(1.0))
     with numpyro.plate("N", len(y)):
         numpyro.sample("y", dist.Normal(m, s), obs=y)
+
+
+@case(lambda *_: real("m"), np.array([0, 3], np.uint32))
+def noise_of_given_keys(raw: Any) -> None:
+    """The same noise in every draw: of a key that is seeded, as for dropout, and of one in the data."""
+    m = numpyro.sample("m", dist.Normal(0.0, 2.0))
+    with handlers.seed(rng_seed=3):
+        key: Any = numpyro.prng_key()
+    kept = jax.random.bernoulli(key, 0.5, (3,))
+    numpyro.sample("y", dist.Normal(m * kept, 1.0).to_event(1), obs=jax.random.normal(raw, (3,)))
 
 
 def _hierarchy(y: Any) -> None:
