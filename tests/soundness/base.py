@@ -78,14 +78,17 @@ class Emitted(Program):
 
 
 class Refused(Program):
-    """A program for which the passes have to be refused: their side condition does not hold."""
+    """
+    A program for which the passes have to be refused, as their side condition does not hold: where
+    they are not, its gradient shows it.
+    """
 
     def holds(self) -> bool:
         try:
             run(self.module.clone(), resolve(self.steps))
         except PassError:
             return True
-        return False
+        return super().holds()
 
 
 @dataclass(frozen=True)

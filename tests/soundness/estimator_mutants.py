@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from xdsl.ir import SSAValue
+from xdsl.rewriter import InsertPoint
 
-from relbo_ir.dialects import estim, prob, rng
+from relbo_ir.dialects import dist, estim, lax, prob, rng
 from relbo_ir.passes import (
     baseline,
     drop_zero_score,
@@ -35,9 +36,42 @@ def _without_last_upstream(original: Any) -> Any:
     return mutant
 
 
+def _masked(original: Any) -> Any:
+    """The densities that weigh are without the elements that a mask of the addends leaves out."""
+
+    def mutant(expectation: prob.ExpectationOp, treated: Any) -> None:
+        original(expectation, treated)
+        block = expectation.body.block
+        masks = [op.mask for op in block.ops if isinstance(op, dist.MaskOp)]
+        scores = [op for op in block.ops if isinstance(op, estim.ScoreOp)]
+        for density in {u.owner for score in scores for u in score.upstream}:
+            if isinstance(density, prob.LogDensityOp) and masks:
+                law = Writer(InsertPoint.before(density)).insert(dist.MaskOp(density.law, masks[0]))
+                density.operands[0] = law
+
+    return mutant
+
+
+def _for_all_upstreams(original: Any) -> Any:
+    """A baseline that is proved for one upstream is subtracted for the others too."""
+
+    def mutant(self: Any, score: estim.ScoreOp, make: Any) -> None:
+        cost = score.cost
+        original(self, score, make)
+        for use in list(cost.uses):
+            new = use.operation
+            if isinstance(new, estim.ScoreOp) and new.baselines:
+                first = 1 + len(new.upstream)
+                mine = next(b for b in new.baselines if not isinstance(b.owner, lax.ConstantOp))
+                for place in range(first, len(new.operands)):
+                    new.operands[place] = mine
+
+    return mutant
+
+
 def _any_density(original: Any) -> Any:
     def mutant(self: Any, op: prob.LogDensityOp, factors: Any) -> Any:
-        w = drop_zero_score.Writer(drop_zero_score.InsertPoint.after(op))
+        w = drop_zero_score.Writer(InsertPoint.after(op))
         return w.stop_gradient(w.expression(op.result)).value
 
     return mutant
@@ -62,7 +96,7 @@ def _whole_density(original: Any) -> Any:
 
     def mutant(self: Any, op: prob.LogDensityOp, factors: Any) -> Any:
         stopped = original(self, op, factors)
-        w = Writer(drop_zero_score.InsertPoint.after(op))
+        w = Writer(InsertPoint.after(op))
         return None if stopped is None else w.stop_gradient(w.expression(op.result)).value
 
     return mutant
@@ -118,11 +152,7 @@ def _one_key(patch: pytest.MonkeyPatch) -> None:
 
 FORMER = form_elbo._Former  # pyright: ignore[reportPrivateUsage]
 MUTANTS: dict[str, Mutant] = {
-    "an upstream is masked": replaced(
-        form_elbo,
-        "without_masks",
-        lambda block, law, wrappers: wrappers[0].result if wrappers else law,
-    ),
+    "an upstream is masked": wrapped(score_function, "_score", _masked),
     "a scale counts twice": wrapped(FORMER, "_weighed", _scaled_twice),
     "a scale is left out": replaced(FORMER, "_weighed", lambda self, density, op, mapper: density),
     "a minibatch stands for itself": replaced(prob.PlateOp, "weight", 1.0),
@@ -142,8 +172,8 @@ MUTANTS: dict[str, Mutant] = {
     "a baseline sees its draw": lambda patch: patch.setattr(
         baseline, "_leave_one_out", lambda w, score: score.cost
     ),
-    "one baseline stands for two upstreams": lambda patch: patch.setattr(
-        baseline.BaselinePass, "_is_chosen", lambda self, upstream: True
+    "one baseline stands for two upstreams": wrapped(
+        baseline.BaselinePass, "_add", _for_all_upstreams
     ),
     "a function baseline may read its draw": replaced(
         baseline, "DependenceOf", lambda block, drawn: _Blind()
@@ -161,5 +191,14 @@ MUTANTS: dict[str, Mutant] = {
         merge_scores, "_total", lambda f: lambda terms: f(terms[:1])
     ),
 }
+REFUSED: dict[str, Mutant] = {
+    "a drawn law keeps its mask": replaced(
+        form_elbo,
+        "without_masks",
+        lambda block, law, wrappers: wrappers[0].result if wrappers else law,
+    ),
+}
+"""Mistakes that make no program: the verifier refuses what they write, whatever the numbers are."""
+
 # That what weighs a score is cut off from the derivative changes nothing: it stands before
 # U − stop U, which is 0, so its own derivative is multiplied by 0. No mutant is made of it.

@@ -4,25 +4,61 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from xdsl.dialects.builtin import BoolAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.rewriter import InsertPoint
 
-from relbo_ir.dialects import prob, rng
-from relbo_ir.passes import accumulations, draws, drop_zero_score, lower_sampling, step_draws
+from relbo_ir.dialects import lax, prob, rng
+from relbo_ir.dialects.lax import tuple_of
+from relbo_ir.passes import (
+    accumulations,
+    draws,
+    drop_zero_score,
+    lower_sampling,
+    step_draws,
+    upstreams,
+)
 from relbo_ir.passes.analyses import smoothness
 from relbo_ir.passes.analyses.dependence import DependenceOf, loops
 from relbo_ir.passes.analyses.dependence.table import NOTHING, Facts
 from relbo_ir.passes.analyses.laws import choice_of_draw
+from relbo_ir.passes.expressions import Writer
 
 from .claims import claimed
 from .mutant import Mutant, replaced, wrapped
 
 
-def _sums_stay(original: Any) -> Any:
-    """Hands on the terms of a carry without the axes that they are to be summed along."""
+def _first_elements(original: Any) -> Any:
+    """Of a sum inside of a carry's term one element is handed on."""
 
     def mutant(end: Any, terms: Any) -> Any:
-        return [accumulations.replace_term(term, axes=()) for term in original(end, terms)]
+        for term in terms:
+            total = end.operands[term.place].owner
+            if isinstance(total, lax.ReduceSumOp):
+                w = Writer(InsertPoint.before(end))
+                x, axes = w.expression(total.x), tuple_of(total.axes)
+                for axis in axes:
+                    x = upstreams._cut(w, x, axis, 0, 1)  # pyright: ignore[reportPrivateUsage]
+                end.operands[term.place] = w.sum(x, axes).value
+        return original(end, terms)
+
+    return mutant
+
+
+def _others_read_zero(original: Any) -> Any:
+    """A carry is undone whatever else reads it: what does finds 0 in its place."""
+
+    def mutant(end: Any, number: int, carried: BlockArgument) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(accumulations, "_is_read_once", lambda value: True)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+            links = original(end, number, carried)
+        if links:
+            w = Writer(InsertPoint.at_start(end.parent_block()))
+            zero = w.constant(carried.type, 0.0).value
+            for use in [u for u in carried.uses if u.operation is not links[-1].op]:
+                use.operation.operands[use.index] = zero
+        return original(end, number, carried)
 
     return mutant
 
@@ -83,11 +119,11 @@ def _value_alone(choice: prob.SampleOp) -> list[SSAValue]:
 LINK = accumulations._Link  # pyright: ignore[reportPrivateUsage]
 MUTANTS: dict[str, Mutant] = {
     "what is subtracted from a carry is added": replaced(LINK, "negative", False),
-    "a carry is undone that is read elsewhere": replaced(
-        accumulations, "_is_read_once", lambda value: True
-    ),
+    "a carry is undone that is read elsewhere": wrapped(accumulations, "_chain", _others_read_zero),
     "the start of a carry is forgotten": replaced(accumulations, "_is_zero", lambda value: True),
-    "a sum inside of a carry's term is not taken": wrapped(accumulations, "_expanded", _sums_stay),
+    "a sum inside of a carry's term is its first element": wrapped(
+        accumulations, "_expanded", _first_elements
+    ),
     "what a scan carries is forgotten": replaced(loops, "_stacked", lambda rows: NOTHING),
     "a scan runs the other way": replaced(
         loops.Loop,

@@ -69,12 +69,18 @@ def programs() -> dict[str, Checked]:
     return own | {name: models.of(function) for name, function in functions.items()} | slow
 
 
+CRASHES = (ValueError, TypeError, AttributeError, VerifyException, RelboError)
+"""What a mistake may end a program in: a program that was not finished shows nothing."""
+
+
 def caught() -> str | None:
-    """The program that shows that something is wrong, by its gradient or by an error."""
-    for name, each in programs().items():
-        try:
-            if not each.holds():
-                return name
-        except (ValueError, TypeError, AttributeError, VerifyException, RelboError):
-            return name
-    return None
+    """The program that shows by a wrong number that something is wrong; an error shows nothing."""
+    return next((name for name, each in programs().items() if shows(each)), None)
+
+
+def shows(program: Checked) -> bool:
+    """Whether the program runs to its end and a number is wrong."""
+    try:
+        return not program.holds()
+    except CRASHES:
+        return False

@@ -28,6 +28,29 @@ def _shifted_windows(original: Any) -> Any:
     return mutant
 
 
+def _without_last(original: Any) -> Any:
+    """A slice of several elements has a 0 where the last one was."""
+
+    def mutant(w: Any, x: Any, axis: int, start: int, stop: int) -> Any:
+        if stop - start < 2:
+            return original(w, x, axis, start, stop)
+        return upstreams._padded(  # pyright: ignore[reportPrivateUsage]
+            w, original(w, x, axis, start, stop - 1), axis, 0, 1
+        )
+
+    return mutant
+
+
+def _one_place_off(original: Any) -> Any:
+    """A slice is as long, and begins one place after where it should, or before."""
+
+    def mutant(w: Any, x: Any, axis: int, start: int, stop: int) -> Any:
+        off = 1 if stop < x.shape[axis] else -min(start, 1)
+        return original(w, x, axis, start + off, stop + off)
+
+    return mutant
+
+
 def _mirrored_windows(original: Any) -> Any:
     """Element i reads places before it where it read those after it, and the other way round."""
 
@@ -77,11 +100,8 @@ MUTANTS: dict[str, Mutant] = {
             )
         ),
     ),
-    "a slice is too short": wrapped(
-        upstreams,
-        "_cut",
-        lambda f: lambda w, x, axis, start, stop: f(w, x, axis, start, max(start + 1, stop - 1)),
-    ),
+    "a slice lacks its last element": wrapped(upstreams, "_cut", _without_last),
+    "a slice is one place off": wrapped(upstreams, "_cut", _one_place_off),
     "padding is on the other side": wrapped(
         upstreams, "_padded", lambda f: lambda w, x, axis, low, high: f(w, x, axis, high, low)
     ),
