@@ -25,6 +25,10 @@ def evaluate_call(op: Operation, operands: list[Dual], call: Call) -> list[Dual]
             return call(op.callee.string_value(), operands)
         case lax.CustomJvpOp():
             return _custom_jvp(op, operands, call)
+        case lax.CustomVjpOp():
+            if any(x.tangent is not None for x in operands):
+                raise NotImplementedError("the oracle has no derivative by a reverse rule")
+            return call(op.function.string_value(), operands)
         case lax.ScanOp():
             return _scan(op, operands, call)
         case lax.WhileOp():

@@ -162,10 +162,14 @@ def two_coins(body: str, *steps: str) -> Program:
 
 
 def text(
-    parameters: Mapping[str, str], body: str, arguments: Mapping[str, float], *steps: str
+    parameters: Mapping[str, str],
+    body: str,
+    arguments: Mapping[str, float],
+    *steps: str,
+    functions: str = "",
 ) -> Program:
     """The program of an objective in IR text."""
-    module = objective_module(parameters, body)
+    module = objective_module(parameters, body, functions=functions)
     func = find_function(module, "elbo")
     exact = interpret_objective(func, arguments, WEIGHTS).gradient()
     return Program(module, arguments, exact, steps or STEPS)

@@ -167,3 +167,14 @@ def mixed_laws() -> Program:
         relbo_ir.observe("point", nd.Delta(y, 1.5 * jnp.arange(1.0, 4.0) * z[::-1]), y)
 
     return formed(model, _three_coins, np.array([0.3, 1.1, 2.0]), expanded=True)
+
+
+def law_without_a_rule() -> Program:
+    """An observation whose law, through a transform that has no name, reads coins in other order."""
+
+    def model(y: jax.Array) -> None:
+        z = relbo_ir.sample("z", nd.Bernoulli(jnp.full(3, 0.4)).to_event(1))
+        base = nd.LogNormal(1.0 * z[::-1], 1.0)
+        relbo_ir.observe("t", nd.TransformedDistribution(base, nt.PowerTransform(1.5)), y)
+
+    return formed(model, _three_coins, np.array([0.3, 1.1, 2.0]), expanded=True)

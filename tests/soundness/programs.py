@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from typing import Any
 
 import jax
-from helpers.vector_functions import EXACT, SUPERSET
+from helpers.vector_functions import EXACT, SUPERSET, Function
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.errors import RelboError
@@ -17,7 +18,24 @@ from .base import STEPS, Checked
 UNSUPPORTED = ("scatter", "fft")
 """Functions whose primitives the oracle does not evaluate."""
 
-MORE = {"clamp": lambda z: jax.lax.clamp(0.5, z, 1.9)}
+
+@jax.custom_jvp
+def _with_jvp(z: Any) -> Any:
+    return z[::-1] * 2.0
+
+
+@jax.custom_vjp
+def _with_vjp(z: Any) -> Any:
+    return z[::-1] * 2.0
+
+
+_with_jvp.defjvp(lambda z, t: (_with_jvp(*z), 3.0 * t[0][::-1]))
+_with_vjp.defvjp(lambda z: (_with_vjp(z), None), lambda _, g: (3.0 * g[::-1],))
+MORE: dict[str, Function] = {
+    "clamp": lambda z: jax.lax.clamp(0.5, z, 1.9),
+    "custom derivative": _with_jvp,
+    "custom reverse derivative": _with_vjp,
+}
 
 
 @functools.cache
@@ -38,12 +56,14 @@ def programs() -> dict[str, Checked]:
         "hierarchy, score of a score": replace(hierarchy, steps=one_by_one),
         "laws": models.laws(),
         "mixed laws": models.mixed_laws(),
+        "a law without a rule": models.law_without_a_rule(),
         "score of a score": texts.score_of_a_score("relbo-rao-blackwellize"),
         "merged scores": texts.score_of_a_score("relbo-canonicalize"),
         "weighted scores": texts.weighted_scores(),
         "one choice is left": texts.one_left(),
         "baseline of b": texts.baseline_of_the_other(),
         "baseline of its own draw": texts.baseline_of_its_own(),
+        "a call": texts.a_call(),
         "an attached gradient": texts.attached(),
         "a twin": texts.a_twin(),
         "a jump": texts.a_jump(),
@@ -57,6 +77,7 @@ def programs() -> dict[str, Checked]:
         "sites, formed": texts.sites_alone(),
     }
     slow: dict[str, Checked] = {
+        "chains, turning": steps.turning_chains(),
         "draws": texts.draws(),
         "draws of steps": steps.draws(),
         "scored steps": steps.held(),

@@ -46,6 +46,30 @@ def two_chains(reverse: bool) -> Program:
     return formed(model, guide, np.array([0.4, -1.1, 0.7]))
 
 
+def turning_chains() -> Program:
+    """Three coins in a row, each of which reads the next one of the step before."""
+
+    def model(y: jax.Array) -> None:
+        def step(before: Any, y: Any) -> tuple[Any, Any]:
+            law = nd.Bernoulli(0.3 + 0.3 * jnp.roll(before, -1)).to_event(1)
+            z = 1.0 * relbo_ir.sample("z", law)
+            return z, y * z
+
+        _, costs = jax.lax.scan(step, jnp.zeros(3), y)
+        relbo_ir.factor("f", jnp.sum(costs))
+
+    def guide(y: jax.Array) -> None:
+        u, a = relbo_ir.param("u", jnp.zeros((3, 3))), relbo_ir.param("a", 0.7)
+
+        def step(before: Any, u: Any) -> tuple[Any, None]:
+            law = nd.Bernoulli(logits=u + a * jnp.roll(before, -1)).to_event(1)
+            return 1.0 * relbo_ir.sample("z", law), None
+
+        jax.lax.scan(step, jnp.zeros(3), u)
+
+    return formed(model, guide, np.array([[0.4, -1.1, 0.9], [0.7, 2.0, -0.8], [-0.3, 1.6, 1.2]]))
+
+
 PAIR = "!prob.law<tensor<2xi32>>"
 COINS = f"""
   %zero = lax.constant "0.0" : tensor<f64>

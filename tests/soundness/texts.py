@@ -147,6 +147,30 @@ def a_matrix() -> Emitted:
     return Emitted(rows.module, rows.arguments, rows.gradient, rows.steps)
 
 
+TURN = """
+  func.func @turn(%t: tensor<3xf64>) -> tensor<3xf64> {
+    %r = lax.rev %t {dimensions = array<i64: 0>} : (tensor<3xf64>) -> tensor<3xf64>
+    func.return %r : tensor<3xf64>
+  }
+"""
+CALL = """
+  %k = lax.constant "1.0, 2.0, -1.5" : tensor<3xf64>
+  %w = lax.broadcast_in_dim %p_ {dimensions = array<i64>} : (tensor<f64>) -> tensor<3xf64>
+  %t = lax.mul %w, %k : tensor<3xf64>
+  %q = dist.bernoulli_logits %t : (tensor<3xf64>) -> !prob.law<tensor<3xi32>>
+  %z = prob.sample "z" from %q : !prob.law<tensor<3xi32>>
+  %x = lax.convert %z : (tensor<3xi32>) -> tensor<3xf64>
+  %y = func.call @turn(%x) : (tensor<3xf64>) -> tensor<3xf64>
+  %f = lax.mul %k, %y : tensor<3xf64>
+  prob.yield "f" %f : tensor<3xf64>
+"""
+
+
+def a_call() -> Program:
+    """Coins in a row, which a function of the module turns around."""
+    return text({"p": "real"}, CALL, {"p": 0.8}, *STEPS[1:3], functions=TURN)
+
+
 def emitted(program: Program) -> Emitted:
     """The program, held to its gradient as it is emitted."""
     return Emitted(program.module, program.arguments, program.gradient, program.steps)
