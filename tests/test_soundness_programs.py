@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +20,21 @@ import jax
 import numpy as np
 import pytest
 from helpers.census import PROPERTY, Census
+from helpers.centred import joint_draws, rows_of_particles, with_means_held
 from helpers.checking import check_every_pass
-from helpers.comparing import TOLERANCE, assert_means_the_same, assert_same, expected_gradient
-from helpers.emitted import draws_of, estimates
+from helpers.comparing import (
+    TOLERANCE,
+    assert_means_the_same,
+    assert_same,
+    coordinates,
+    expected_gradient,
+)
+from helpers.emitted import Estimates, draws_of, estimates
 from helpers.pipelines import Case, cases
 from helpers.reproduction import case_of_text, reproducible, text_of_case
-from hypothesis import HealthCheck, given, seed, settings
-from oracle import interpret_elbo
+from hypothesis import HealthCheck, assume, given, seed, settings
+from oracle import Outcomes, interpret_elbo, interpret_objective
+from oracle.dual import Array
 from oracle.objectives import find_function
 from strategies import FAMILIES, LISTED
 from xdsl.context import Context
@@ -45,6 +53,9 @@ BATCH = 48
 
 BATCHES = range(-(-PROGRAMS // BATCH))
 LOWERED_RUNS = {"finite": 14, "normal": 14, "mixed": 20}
+
+MOST_OUTCOMES = 4096
+"""Of all particles together."""
 
 TO_LEVEL_FOUR = (
     "relbo-expand-densities",
@@ -81,25 +92,60 @@ def test_every_pass_keeps_the_meaning(
     record_property(PROPERTY, census.plain())
 
 
+def assert_estimates(
+    found: Estimates, outcomes: Outcomes, truth: Outcomes, slopes: Mapping[str, Array]
+) -> None:
+    """The exact mean, and the variance of these outcomes."""
+    assert_same(*found.mean(), truth, slopes)
+    gradient, variances = outcomes.gradient(), outcomes.gradient_variance()
+    for name, variance in found.variance().items():
+        slack = TOLERANCE * (1.0 + variances[name] + gradient[name] ** 2)
+        assert np.all(np.abs(variance - variances[name]) <= slack), name
+
+
 def check_emitted(case: Case, passes: Sequence[str]) -> None:
     """
     The emitted estimator has the exact gradient as its mean over all draws, and the variance that
-    the interpreter gives the program it was lowered from.
+    the interpreter gives the program it was lowered from. A running mean is some number there.
     """
     arguments = case.program.arguments
     truth = interpret_elbo(case.program.module, arguments)
     module = case.program.module.clone()
     run(module, case.passes)
-    outcomes = assert_means_the_same(module, arguments, truth, case.precision)
+    held = module.clone()
+    states = with_means_held(held)
+    outcomes = assert_means_the_same(held, arguments, truth, case.precision)
     draws = draws_of(module, outcomes, case.precision)
-    moment = {n: v + outcomes.gradient()[n] ** 2 for n, v in outcomes.gradient_variance().items()}
     run(module, resolve(passes))
     slopes = expected_gradient(find_function(module, "elbo"), arguments, truth.gradient())
-    found = estimates(module, arguments, draws, outcomes.weights)
-    assert_same(*found.mean(), truth, slopes)
-    for name, variance in found.variance().items():
-        slack = TOLERANCE * (1.0 + moment[name])
-        assert np.all(np.abs(variance - outcomes.gradient_variance()[name]) <= slack), name
+    found = estimates(module, arguments, draws, outcomes.weights, states)
+    assert_estimates(found, outcomes, truth, slopes)
+
+
+def check_particles(case: Case, particles: int) -> None:
+    """
+    The emitted mean over particles, each with draws of its own and the others' costs as its
+    baseline, has the exact gradient as its mean over all their draws, and the interpreter's
+    variance.
+    """
+    arguments, precision = case.program.arguments, case.precision
+    truth = interpret_elbo(case.program.module, arguments)
+    module = case.program.module.clone()
+    run(module, case.passes)
+    one = assert_means_the_same(module, arguments, truth, precision)
+    single = len(one.sampled_index)
+    assume(single**particles <= MOST_OUTCOMES)
+    func = find_function(module, "elbo")
+    joint = interpret_objective(func, coordinates(func, arguments), precision, particles)
+    draws = joint_draws(draws_of(module, one, precision), single, particles)
+    lower = f"relbo-lower-estimators{{particles={particles}}}"
+    run(module, resolve((*TO_LEVEL_FOUR[:2], lower)))
+    rows_of_particles(module)
+    run(module, resolve(TO_LEVEL_FOUR[3:]))
+    func = find_function(module, "elbo")
+    slopes = expected_gradient(func, arguments, truth.gradient())
+    found = estimates(module, arguments, draws, joint.weights)
+    assert_estimates(found, joint, truth, slopes)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +166,27 @@ def test_the_differentiated_program_gives_the_same_numbers() -> None:
     @given(cases(decided=True))
     def check(case: Case) -> None:
         check_emitted(case, (*TO_LEVEL_FOUR, "relbo-differentiate", "relbo-canonicalize", "cse"))
+
+    with jax.enable_x64(True):
+        check()
+
+
+@pytest.mark.parametrize(("particles", "runs"), [(2, 8), (3, 4)])
+def test_emitted_particles_have_the_exact_mean_and_variance(particles: int, runs: int) -> None:
+    @settings(FIXED, max_examples=runs)
+    @given(cases("finite", decided=True, baseline="leave-one-out"))
+    def check(case: Case) -> None:
+        check_particles(case, particles)
+
+    with jax.enable_x64(True):
+        check()
+
+
+def test_an_emitted_program_with_running_means_has_the_exact_mean_and_variance() -> None:
+    @settings(FIXED, max_examples=12)
+    @given(cases(decided=True, baseline="running-mean"))
+    def check(case: Case) -> None:
+        check_emitted(case, TO_LEVEL_FOUR)
 
     with jax.enable_x64(True):
         check()

@@ -25,12 +25,17 @@ SAME_ESTIMATOR = frozenset(
         "relbo-expand-densities",
         "relbo-split-addends",
         "relbo-assign-estimators",
+        "relbo-merge-scores",
         "relbo-canonicalize",
         "cse",
         "dce",
     }
 )
-"""Passes that change how an estimate is computed and no estimate: its variance stays."""
+"""
+Passes that change how an estimate is computed and no estimate: its variance stays. So do merged
+scores, with baselines too: these are means of costs at given parameters, and the mean of a sum of
+costs is the sum of their means.
+"""
 
 _CONTEXT = context()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ from relbo_ir.lowering.executable import load
 from .comparing import coordinates, parameters_of
 
 Draws = dict[str, Array]
+States = Mapping[str, Array]
+"""What a program hands from one step to the next, by name."""
 
 
 def draws_of(module: ModuleOp, outcomes: Outcomes, precision: Precision) -> Draws:
@@ -79,9 +81,15 @@ class Estimates:
         return np.tensordot(self.weights, rows, axes=1)
 
 
-def estimates(module: ModuleOp, arguments: Arguments, draws: Draws, weights: Array) -> Estimates:
+def estimates(
+    module: ModuleOp,
+    arguments: Arguments,
+    draws: Draws,
+    weights: Array,
+    states: States | None = None,
+) -> Estimates:
     """
-    The emitted estimator with the draws of each outcome.
+    The emitted estimator with the draws of each outcome, and these states.
 
     Operation by operation: the programs are all different, and compiling one takes XLA longer
     than running it. Outcomes are padded to a fixed number, so that operations are compiled once.
@@ -93,7 +101,10 @@ def estimates(module: ModuleOp, arguments: Arguments, draws: Draws, weights: Arr
     count = _padded(len(weights))
     for arg, role in zip(func.body.block.args, func.roles, strict=True):
         drawn = role.site.data if isinstance(role, prob.DrawAttr) else None
-        rows = _argument(role, given) if drawn is None else _filled(draws[drawn], count)
+        if isinstance(role, prob.StateAttr):
+            rows = (states or {})[role.state.data]
+        else:
+            rows = _argument(role, given) if drawn is None else _filled(draws[drawn], count)
         values.append(np.asarray(rows).astype(_dtype(arg.type)))
         axes.append(None if drawn is None else 0)
     results = _all_outcomes(main, values, axes, count)
@@ -101,7 +112,8 @@ def estimates(module: ModuleOp, arguments: Arguments, draws: Draws, weights: Arr
         results = [np.broadcast_to(r, (count, *np.shape(r))) for r in results]
     alive = np.flatnonzero(weights > 0)
     value, *slopes = (np.asarray(r)[alive] for r in results)
-    return Estimates(weights[alive], value, dict(zip(parameters_of(func), slopes, strict=True)))
+    names = parameters_of(func)
+    return Estimates(weights[alive], value, dict(zip(names, slopes[: len(names)], strict=True)))
 
 
 def _padded(count: int) -> int:

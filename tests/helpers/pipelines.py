@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from hypothesis import assume
 from hypothesis import strategies as st
 from oracle import Precision
 from oracle.choices import outcomes_of
@@ -96,7 +97,9 @@ def _draws(choice: prob.SampleOp) -> list[SSAValue]:
 
 
 @st.composite
-def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> Case:
+def cases(
+    draw: st.DrawFn, family: str | None = None, decided: bool = False, baseline: str = ""
+) -> Case:
     """
     A random program with a random legal pipeline of passes from `relbo-form-elbo` on.
 
@@ -104,7 +107,7 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
     out, or some named and the others planned. Unless `decided`, some may stay undecided. Changing
     the parameters' coordinates, expanding densities and the three cleaning passes stand anywhere.
     Addends may be split, pruned, rid of scores of zero mean, and, unless `decided`, centred; scores
-    may be merged.
+    may be merged. With `baseline`, every case has some score, and is centred by that one.
     """
     program = draw(programs(family))
     sites = _sites(program)
@@ -120,7 +123,10 @@ def cases(draw: st.DrawFn, family: str | None = None, decided: bool = False) -> 
         and draw(st.booleans())
     ):
         steps.append(DropZeroScorePass(pathwise=draw(st.booleans())))
-    if scored and not decided and draw(st.booleans()):
+    if baseline:
+        assume(scored)
+        steps.append(BaselinePass(kind=baseline))
+    elif scored and not decided and draw(st.booleans()):
         steps.append(BaselinePass(kind=draw(st.sampled_from(["leave-one-out", "running-mean"]))))
     if scored and draw(st.booleans()):
         steps += [CommonSubexpressionElimination(), MergeScoresPass()]
