@@ -14,7 +14,7 @@ from relbo_ir.dialects import estim, lax, prob
 from relbo_ir.dialects.lax import ints, shape_of
 from relbo_ir.dialects.tensors import with_shape
 from relbo_ir.passes.expressions import Writer
-from relbo_ir.passes.running_means import STEPS
+from relbo_ir.passes.running_means import NEAR, STEPS
 
 from .emitted import Draws, States
 
@@ -63,13 +63,20 @@ def joint_draws(draws: Draws, single: int, particles: int) -> Draws:
 def with_means_held(module: ModuleOp) -> States:
     """
     Puts numbers in the place of the running means; the states after `STEPS_BEFORE` steps that give
-    the emitted program the same ones.
+    the emitted program the same ones: at every other element the long mean's, else the short one's.
     """
     states: dict[str, Array] = {STEPS: np.array(STEPS_BEFORE)}
+
+    def state(mean: Array, decay: float) -> Array:
+        return mean * (1.0 - decay**STEPS_BEFORE)
+
     for op in [op for op in module.walk() if isinstance(op, estim.RunningMeanOp)]:
-        shape = shape_of(op.cost)
-        mean = np.linspace(0.7, -0.4, math.prod(shape)).reshape(shape)
-        constant = lax.ConstantOp.of(op.cost.type, mean.ravel().tolist())
-        states[op.state.data] = mean * (1.0 - op.decay.value.data**STEPS_BEFORE)
-        Rewriter.replace_op(op, constant)
+        shape, name, decay = shape_of(op.cost), op.state.data, op.decay.value.data
+        size = math.prod(shape)
+        long, short = (np.linspace(*ends, size).reshape(shape) for ends in ((0.7, -0.4), (-2, 1)))
+        excess = (np.arange(size) % 2 - 0.5).reshape(shape)
+        states |= {name: state(long, decay), f"{name}.near": state(short, NEAR)}
+        states[f"{name}.excess"] = excess
+        mean = np.where(excess > 0, short, long) if decay > NEAR else long
+        Rewriter.replace_op(op, lax.ConstantOp.of(op.cost.type, mean.ravel().tolist()))
     return states
