@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -48,13 +48,15 @@ _same = VarConstraint("SAME", REALS)
 _same_value = VarConstraint("VALUE", VALUES)
 
 
-@cache
+# Before pruning there are as many maps as pairs of addend and choice, and few different ones.
+
+
+@lru_cache(maxsize=1024)
 def _axes_attr(axes: tuple[int, ...]) -> DenseArrayBase[IntegerType]:
-    """One attribute for each map: before pruning there are as many as pairs of addend and choice."""
     return DenseArrayBase.from_list(i64, axes)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _axes_of(attribute: DenseArrayBase[IntegerType]) -> tuple[int, ...]:
     return tuple(attribute.get_values())
 
@@ -217,7 +219,7 @@ class RunningMeanOp(IRDLOperation):
     """
     The running mean of a value over earlier steps, Σ decayᵏ·cₜ₋ₖ / Σ decayᵏ over k ≥ 1, and 0 at
     the first step; a step's value is its mean over particles, and one that is not finite is left
-    out. Where the mean lags behind, element by element, one of decay 0.9 takes its place.
+    out. Where a mean of a decay above 0.9 lags behind, one of decay 0.9 takes its place.
     Independent of all draws of its own step, so a baseline for any upstream; derivative 0. `state`
     names what the program hands from step to step for it.
 

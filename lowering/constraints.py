@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from numpyro.distributions import constraints
@@ -35,16 +36,26 @@ _PLAIN = (
     "circular",
     "l1_ball",
 )
-_BOUNDED: dict[str, tuple[str, ...]] = {
+BOUNDED: dict[str, tuple[str, ...]] = {
     "interval": ("lower_bound", "upper_bound"),
     "greater_than": ("lower_bound",),
     "greater_than_eq": ("lower_bound",),
     "less_than": ("upper_bound",),
     "less_than_eq": ("upper_bound",),
 }
+"""Constraints with ends that are numbers or arrays, and the names of these."""
 _RANKED = ("zero_sum",)
 """Constraints whose one number is the rank of what they constrain."""
-_NAMES = (*_PLAIN, *_BOUNDED, *_RANKED)
+_NAMES = (*_PLAIN, *BOUNDED, *_RANKED)
+
+
+def check_real(what: str, *values: Any) -> None:
+    """Refuses complex numbers, whose imaginary parts JAX would drop with a warning."""
+    if any(jnp.iscomplexobj(value) for value in values):
+        raise ModelError(
+            f"{what} is complex",
+            "give real numbers: a real and an imaginary part, or a modulus",
+        )
 
 
 def constraint_attr(constraint: Any, parameter: str, shape: tuple[int, ...] = ()) -> ConstraintAttr:
@@ -54,7 +65,7 @@ def constraint_attr(constraint: Any, parameter: str, shape: tuple[int, ...] = ()
     for name in _PLAIN:
         if constraint is getattr(constraints, name):
             return ConstraintAttr(name)
-    for name, fields in _BOUNDED.items():
+    for name, fields in BOUNDED.items():
         if type(constraint) is getattr(constraints, name):
             given = [getattr(constraint, field) for field in fields]
             if any(isinstance(bound, Tracer) for bound in given):
@@ -64,7 +75,14 @@ def constraint_attr(constraint: Any, parameter: str, shape: tuple[int, ...] = ()
                     "runs, or scale a parameter in the unit interval",
                     site=parameter,
                 )
+            check_real(f'a bound of parameter "{parameter}"', *given)
             bounds = [np.asarray(bound, np.float64) for bound in given]
+            if not all(np.isfinite(bound).all() for bound in bounds):
+                raise ModelError(
+                    f'parameter "{parameter}" has a bound that is not finite',
+                    "declare what has no bound as a parameter of its own",
+                    site=parameter,
+                )
             if any(np.broadcast_shapes(b.shape, shape) != shape for b in bounds if b.size != 1):
                 raise ModelError(
                     f'parameter "{parameter}" has shape {shape}, its bounds '
@@ -90,7 +108,7 @@ def constraint_object(attr: ConstraintAttr) -> Any:
     bounds: list[Any] = [b if isinstance(b, float) else np.asarray(b) for b in attr.numbers]
     if name in _PLAIN and not bounds:
         return getattr(constraints, name)
-    if name in _BOUNDED and len(bounds) == len(_BOUNDED[name]):
+    if name in BOUNDED and len(bounds) == len(BOUNDED[name]):
         return getattr(constraints, name)(*bounds)
     if name in _RANKED and len(bounds) == 1:
         return getattr(constraints, name)(int(bounds[0]))

@@ -142,7 +142,6 @@ class _Expander:
             case dist.OpaqueOp() as opaque:
                 drawn = dist.law_of(law)
                 value = w.convert(x, drawn.value.get_element_type())
-                value = w.broadcast(value, drawn.value.get_shape())
                 return self._call(opaque.log_prob, [value, *opaque.parameters], drawn.batch_shape)
             case _:
                 raise PassError.at(
@@ -259,8 +258,10 @@ class _Expander:
             dist.law_of(law.result).batch_shape
         )
         if isinstance(law, dist.MixtureSameFamilyOp):
-            rows = self.density(law.component, w.expand(x, -event_rank - 1))
-            return w.logsumexp(weights + rows)
+            x = w.expand(x, -event_rank - 1)
+            component = dist.law_of(law.component).value
+            wide = w.broadcast(x, dist.broadcast_shapes(x.shape, component.get_shape()))
+            return w.logsumexp(weights + self.density(law.component, wide))
         batch = x.shape[: len(x.shape) - event_rank]
         rows = [w.broadcast(self.density(c, x), batch) for c in law.components]
         return w.logsumexp(weights + w.concatenate(*[w.expand(row, -1) for row in rows]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as nd
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
@@ -19,6 +20,7 @@ from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.dialects.prob import LawType
 from relbo_ir.dialects.tensors import has_floats
 from relbo_ir.lowering import transforms
+from relbo_ir.lowering.constraints import BOUNDED, check_real
 from relbo_ir.lowering.distributions import InverseGaussian
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.types import element_type, struct
@@ -156,13 +158,12 @@ def mask_of(law: Any) -> Any:
 
 
 _SETS = {
-    **{known.value: known for known in dist.Support if not known.is_discrete},
+    **{s.value: s for s in dist.Support if not s.is_discrete and s is not dist.Support.INTERVAL},
     "softplus_positive": dist.Support.POSITIVE,
     "softplus_lower_cholesky": dist.Support.LOWER_CHOLESKY,
     "scaled_unit_lower_cholesky": dist.Support.LOWER_CHOLESKY,
 }
 """The sets of NumPyro's constraints that have no parameters."""
-_BOUNDED = ("interval", "greater_than", "greater_than_eq", "less_than", "less_than_eq")
 
 
 def _improper(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
@@ -172,17 +173,24 @@ def _improper(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     named = nd.constraints
     known = next((s for n, s in _SETS.items() if support is getattr(named, n, None)), None)
     bounds: list[Any] = []
-    if any(type(support) is getattr(named, name) for name in _BOUNDED):
+    if any(type(support) is getattr(named, name) for name in BOUNDED):
         known = dist.Support.INTERVAL
         ends = (getattr(support, end, None) for end in ("lower_bound", "upper_bound"))
         bounds = _floats([s if e is None else e for e, s in zip(ends, (-inf, inf), strict=True)])
     if known is None:
         raise UnsupportedError(
             f"an improper prior on {support} is not supported",
-            f"use one on {', '.join([*_SETS, *_BOUNDED[1:]])}, or transform such a one",
+            f"use one on {', '.join([*_SETS, *BOUNDED])}, or transform such a one",
             site=site,
         )
     shape = (*law.batch_shape, *law.event_shape)
+    for bound in bounds:
+        if np.broadcast_shapes(bound.shape, shape) != shape:
+            raise ModelError(
+                f"an improper prior of shape {shape} has a bound of shape {bound.shape}",
+                "give batch_shape and event_shape, or bounds that broadcast to them",
+                site=site,
+            )
     dtype = bounds[0].dtype if bounds else jnp.result_type(float)
     return LawSpec("improper", (known, shape, dtype.name, law.event_dim), None, len(bounds)), bounds
 
@@ -265,15 +273,6 @@ def _wider_weights(law: Any, batch: tuple[int, ...]) -> Any:
 
 def _log_weights(mixing: Any) -> Any:
     return mixing.logits if type(mixing) is nd.CategoricalLogits else jnp.log(mixing.probs)
-
-
-def check_real(what: str, *values: Any) -> None:
-    """Refuses complex numbers, whose imaginary parts JAX would drop with a warning."""
-    if any(jnp.iscomplexobj(value) for value in values):
-        raise ModelError(
-            f"{what} is complex",
-            "give real numbers: a real and an imaginary part, or a modulus",
-        )
 
 
 def _floats(values: list[Any]) -> list[Any]:

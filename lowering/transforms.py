@@ -57,8 +57,11 @@ def steps(transforms: Sequence[Any]) -> list[Any]:
 def is_bijection(transform: Any) -> bool:
     """
     Whether a transform is known to be a bijection with a continuous derivative almost everywhere:
-    NumPyro's own are, but for |x|. Of a user's class nothing is known.
+    NumPyro's own are, but for |x|. Of a user's class nothing is known, nor of what is made of it.
     """
+    parts = steps([transform])
+    if len(parts) != 1 or parts[0] is not transform:
+        return all(map(is_bijection, parts))
     if type(transform).__module__ != nt.__name__ or type(transform) is nt.AbsTransform:
         return False
     if type(transform) is nt.CatTransform:

@@ -71,9 +71,10 @@ class RaoBlackwellizePass(SelectivePass):
                 continue
             upstreams = dict.fromkeys(u for s in scores for u in s.upstream)
             whole = {u: c for u in upstreams if (c := choice_of(u)) is not None}
-            if any(u not in whole and origin(u) is None for u in upstreams):
+            unknown = {u for u in upstreams if u not in whole and origin(u) is None}
+            if unknown:
                 raise PassError.at(
-                    scores[0],
+                    next(s for s in scores if unknown.intersection(s.upstream)),
                     "of an upstream it is not known any more whose log density it is",
                     "run relbo-rao-blackwellize before relbo-expand-densities",
                 )

@@ -20,12 +20,15 @@ from relbo_ir.passes.rewriting import replace
 
 STEPS = "steps"
 """The state that counts the steps of a program."""
-
-
 NEAR = 0.9
 """The decay of the short mean that stands in for a long one."""
-
-_TOLERATED, _RECENT = 1.1, 0.99
+_TOLERATED = 1.1
+"""
+Times its squared error a short mean gives way to a long one. About a cost that stays, its error is
+1.05 of the cost's variance, and a long one's 1.00: noise in their averages does not change places.
+"""
+_RECENT = 0.99
+"""The decay of these averages."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,22 @@ def take_out(gradient: prob.GradientOp, expectation: prob.ExpectationOp) -> list
         return []
     function = function_of(gradient)
     names = {STEPS}
+    for op in found:
+        if op.state.data in names:
+            raise PassError.at(
+                op, f'two states are named "{op.state.data}"', "give each its own name"
+            )
+        names.add(op.state.data)
 
-    def state(op: estim.RunningMeanOp, ending: str = "") -> SSAValue:
-        name = op.state.data + ending
-        if name in names:
-            raise PassError.at(op, f'two states are named "{name}"', "give each its own name")
-        names.add(name)
+    def state(op: estim.RunningMeanOp, name: str) -> SSAValue:
         return add_argument(function, op.cost.type, prob.StateAttr(NameAttr(name)))
+
+    def beside(op: estim.RunningMeanOp, ending: str) -> SSAValue:
+        name = op.state.data + ending
+        while name in names:
+            name += "'"
+        names.add(name)
+        return state(op, name)
 
     number = with_shape(expectation.result.type, ())
     w = Writer(InsertPoint.before(gradient))
@@ -67,10 +79,10 @@ def take_out(gradient: prob.GradientOp, expectation: prob.ExpectationOp) -> list
     taken: list[RunningMean] = []
     for op in found:
         decay = op.decay.value.data
-        states, excess = [(state(op), decay)], None
+        states, excess = [(state(op, op.state.data), decay)], None
         if decay > NEAR:
-            states.append((state(op, ".near"), NEAR))
-            excess = state(op, ".excess")
+            states.append((beside(op, ".near"), NEAR))
+            excess = beside(op, ".excess")
         means = [_mean(w, steps, *held) for held in states]
         taken.append(RunningMean(steps, op.cost, (*states,), (*(m.value for m in means),), excess))
         if excess is not None:
@@ -104,16 +116,19 @@ def hand_on(gradient: estim.ValueAndGradOp, means: Sequence[RunningMean]) -> Non
 
 
 def _updated(w: Writer, mean: RunningMean, value: Expression) -> list[Expression]:
-    """The states after a step; what is not finite would stay in them for ever."""
+    """
+    The states after a step. What is not finite would stay in them for ever: a mean takes itself for
+    such a cost, which leaves it as it is.
+    """
     finite = w.apply("is_finite", value)
     new: list[Expression] = []
-    for state, decay in mean.states:
-        old = w.expression(state)
-        new.append(w.select(finite, old, decay * old + (1.0 - decay) * value))
+    for (state, decay), held in zip(mean.states, mean.means, strict=True):
+        known = w.select(finite, w.expression(held), value)
+        new.append(decay * w.expression(state) + (1.0 - decay) * known)
     if mean.excess is not None:
         long, short = (w.apply("square", value - w.expression(m)) for m in mean.means)
-        known = w.call("min", w.expression(mean.steps), 1.0)  # there is no mean at the first step
+        later = w.call("min", w.expression(mean.steps), 1.0)  # the first step has no mean
         old = w.expression(mean.excess)
-        excess = _RECENT * old + (1.0 - _RECENT) * known * (long - _TOLERATED * short)
+        excess = _RECENT * old + (1.0 - _RECENT) * later * (long - _TOLERATED * short)
         new.append(w.select(w.apply("is_finite", excess), old, excess))
     return new

@@ -106,8 +106,24 @@ def test_a_cost_that_is_not_finite_leaves_the_means_as_they_are() -> None:
         _, _, state = objective.step(params, key, state=state)
     spoiled = (jnp.asarray([np.inf, -2.0], jnp.float32),)
     _, _, after = objective.step(params, 3, spoiled, state)
-    assert set(after) == set(state)
-    for name, value in after.items():
-        if name != "steps":
-            assert value[0] == state[name][0] and np.isfinite(value).all()
-            assert value[1] != state[name][1]
+    assert set(after) == set(state) and after["steps"] == 4.0
+    (name,) = (name for name in state if name + ".near" in state)
+    for ending, decay in (("", LONG), (".near", SHORT)):
+        before, found = (x[name + ending] / (1.0 - decay ** x["steps"]) for x in (state, after))
+        np.testing.assert_allclose(found[0], before[0], rtol=1e-4)
+        assert found[0] > 2.0 and abs(found[1] / before[1] - 1.0) > 1e-3
+    assert after[name + ".excess"][0] == state[name + ".excess"][0]
+
+
+def test_choices_with_the_names_of_states() -> None:
+    def two() -> None:
+        for name in ("z", "z.near"):
+            z = rb.sample(name, nd.Bernoulli(0.3))
+            rb.factor(f"{name}.cost", jnp.where(z == 1, 2.0, 1.0))
+
+    def coins() -> None:
+        for name in ("z", "z.near"):
+            rb.sample(name, nd.Bernoulli(logits=rb.param(f"{name}.logit", 0.0)))
+
+    objective = rb.ELBO(two, coins).compile()
+    assert {"z", "z.near", "z.near'", "z.near.near"} <= set(objective.init_state())

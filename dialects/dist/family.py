@@ -52,7 +52,7 @@ _SUPERSETS: Mapping[Support, frozenset[Support]] = {
     Support.UNIT_INTERVAL: frozenset({Support.POSITIVE, Support.NONNEGATIVE, Support.REAL}),
     Support.CIRCULAR: frozenset({Support.REAL}),
     Support.SIMPLEX: frozenset(),
-    Support.CORR_CHOLESKY: frozenset({Support.LOWER_CHOLESKY}),
+    Support.CORR_CHOLESKY: frozenset(),
     Support.LOWER_CHOLESKY: frozenset(),
     Support.ORDERED_VECTOR: frozenset({Support.REAL}),
     Support.POSITIVE_ORDERED_VECTOR: frozenset(

@@ -167,6 +167,15 @@ def _as_numbers(bound: Attribute) -> Numbers:
             raise VerifyException(f"{bound} is no bound: give floats, or arrays of floats")
 
 
+def _shape_of(numbers: Numbers) -> tuple[int, ...]:
+    if not isinstance(numbers, Sequence):
+        return ()
+    rows = {_shape_of(row) for row in numbers}
+    if len(rows) != 1:
+        raise VerifyException("a bound has no elements, or rows of different shapes")
+    return (len(numbers), *rows.pop())
+
+
 @irdl_attr_definition
 class ConstraintAttr(ParametrizedAttribute):
     """
@@ -198,7 +207,7 @@ class ConstraintAttr(ParametrizedAttribute):
 
     def verify(self) -> None:
         for bound in self.bounds:
-            _as_numbers(bound)
+            _shape_of(_as_numbers(bound))
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
