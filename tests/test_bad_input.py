@@ -543,6 +543,24 @@ def bounds_of_another_shape(pp: Any) -> None:
     rb.ELBO(lambda: pp.sample("z", dist.Normal(0.0, 1.0)), guide).compile()
 
 
+@refused(ModelError, 'a bound of parameter "w" is complex', "give real numbers", "w")
+def bounds_that_are_complex(pp: Any) -> None:
+    def guide() -> None:
+        inside = rb.constraints.greater_than(np.zeros(2) * 1j)
+        pp.sample("z", dist.Normal(pp.param("w", np.ones(2), constraint=inside), 1.0))  # here
+
+    rb.ELBO(lambda: pp.sample("z", dist.Normal(np.zeros(2), 1.0)), guide).compile()
+
+
+@refused(ModelError, 'parameter "w" has a bound that is not finite', "of its own", "w")
+def bounds_that_are_infinite(pp: Any) -> None:
+    def guide() -> None:
+        inside = rb.constraints.greater_than(np.array([-np.inf, 0.0]))
+        pp.sample("z", dist.Normal(pp.param("w", np.ones(2), constraint=inside), 1.0))  # here
+
+    rb.ELBO(lambda: pp.sample("z", dist.Normal(np.zeros(2), 1.0)), guide).compile()
+
+
 @refused(UnsupportedError, 'parameter "w" has the constraint', "use one of real, positive", "w")
 def a_constraint_that_is_unknown(pp: Any) -> None:
     def guide() -> None:
@@ -793,6 +811,24 @@ def an_improper_prior_on_covariances(pp: Any) -> None:
         pp.sample("z", dist.ImproperUniform(support, (), (2, 2)))  # here
 
     compiled(model)
+
+
+@refused(ModelError, "of shape () has a bound of shape (3,)", "give batch_shape", "z")
+def an_improper_prior_of_wider_bounds(pp: Any) -> None:
+    def model() -> None:
+        support = rb.constraints.interval(np.zeros(3), 1.0)
+        pp.sample("z", dist.ImproperUniform(support, (), ()))  # here
+
+    compiled(model)
+
+
+@refused(PassError, "not inside the model's, lower_cholesky", "choose a guide", "z")
+def a_guide_on_a_surface_of_the_priors_set(pp: Any) -> None:
+    def model() -> None:
+        support = rb.constraints.lower_cholesky
+        pp.sample("z", dist.ImproperUniform(support, (), (3, 3)))  # here
+
+    rb.ELBO(model, lambda: pp.sample("z", dist.LKJCholesky(3, 2.0))).compile()
 
 
 # Sites outside of a model

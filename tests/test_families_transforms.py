@@ -188,8 +188,14 @@ class Cubic(_Base):
 
 @pytest.mark.parametrize(
     "make",
-    [scalars(Cubic()), through(nt.CatTransform([Cubic(), nt.ExpTransform()], -1, [2, 1]))],
-    ids=["alone", "in one of NumPyro's"],
+    [
+        scalars(Cubic()),
+        through(nt.CatTransform([Cubic(), nt.ExpTransform()], -1, [2, 1])),
+        through(nt.CatTransform([nt.ComposeTransform([Cubic()]), nt.ExpTransform()], -1, [2, 1])),
+        through(nt.CatTransform([nt.IndependentTransform(Cubic(), 0).inv], -1, [3])),
+        scalars(nt.ComposeTransform([Cubic().inv]).inv),
+    ],
+    ids=["alone", "in one of NumPyro's", "composed in one", "an inverse in one", "inverted twice"],
 )
 def test_a_users_transform_is_opaque(make: Callable[[Any], Any]) -> None:
     """Nothing is known of its smoothness."""

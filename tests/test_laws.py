@@ -522,6 +522,27 @@ OBSERVED: dict[str, tuple[Callable[[Any], Any], Any]] = {
         ),
         np.array([0.3, 1.0, 2.0]),
     ),
+    "a mixture of vectors": (
+        lambda m: nd.MixtureSameFamily(
+            nd.Categorical(jnp.array([0.3, 0.7])),
+            nd.Normal(m + jnp.arange(6.0).reshape(2, 3), 1.5).to_event(1),
+        ),
+        np.array([[0.3, 1.0, 2.0], [-1.0, 0.2, 0.4]]),
+    ),
+    "a mixture of traced vectors": (
+        lambda m: nd.MixtureSameFamily(
+            nd.Categorical(jnp.array([0.3, 0.7])),
+            nd.SoftLaplace(m + jnp.arange(6.0).reshape(2, 3), 1.5).to_event(1),
+        ),
+        np.array([[0.3, 1.0, 2.0], [-1.0, 0.2, 0.4]]),
+    ),
+    "a mixture of masked ones": (
+        lambda m: nd.MixtureSameFamily(
+            nd.Categorical(jnp.array([0.3, 0.7])),
+            nd.Normal(m + jnp.arange(2.0), 1.5).mask(jnp.array([True, False])),
+        ),
+        np.array([0.3, 1.0, 2.0]),
+    ),
     "a mixture with one": (
         lambda m: nd.MixtureGeneral(
             nd.Categorical(logits=jnp.array([0.3, 0.7])),

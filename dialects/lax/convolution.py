@@ -16,6 +16,7 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from relbo_ir.dialects.lax.reductions import check_precision
 from relbo_ir.dialects.lax.shapes import FORMAT, shape_of, tuple_of
 from relbo_ir.dialects.tensors import (
     INTS,
@@ -67,6 +68,7 @@ class ConvGeneralDilatedOp(IRDLOperation):
 
     def verify_(self) -> None:
         rank = len(shape_of(self.x))
+        check_precision(self.precision)
         expect_operand("the kernel", self.kernel, with_shape(self.x.type, shape_of(self.kernel)))
         if rank < 2 or len(shape_of(self.kernel)) != rank:
             raise VerifyException(

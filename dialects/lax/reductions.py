@@ -319,6 +319,12 @@ class SortOp(IRDLOperation):
         check_axes(self.name, [self.dimension.value.data], len(shape))
 
 
+def check_precision(precision: StringAttr | None) -> None:
+    """Refuses what is neither the usual precision nor a higher one of JAX's."""
+    if precision is not None and precision.data not in ("HIGH", "HIGHEST"):
+        raise VerifyException(f"{precision} is no precision: give HIGH or HIGHEST, or none")
+
+
 @irdl_op_definition
 class DotGeneralOp(IRDLOperation):
     """
@@ -344,6 +350,7 @@ class DotGeneralOp(IRDLOperation):
 
     def verify_(self) -> None:
         x, y = shape_of(self.x), shape_of(self.y)
+        check_precision(self.precision)
         xc, yc = tuple_of(self.x_contract), tuple_of(self.y_contract)
         xb, yb = tuple_of(self.x_batch), tuple_of(self.y_batch)
         check_axes(self.name, xc + xb, len(x))

@@ -484,6 +484,13 @@
 
 // -----
 
+// A precision that is none
+%x = "test.op"() : () -> tensor<2x3xf32>
+%r = lax.dot_general %x, %x {x_batch = array<i64>, y_batch = array<i64>, x_contract = array<i64: 1>, y_contract = array<i64: 1>, precision = "MORE"} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x2xf32>
+// CHECK: "MORE" is no precision: give HIGH or HIGHEST, or none
+
+// -----
+
 // A contraction of two types
 %x = "test.op"() : () -> tensor<2x3xf32>
 %y = "test.op"() : () -> tensor<3xf64>

@@ -536,3 +536,11 @@ prob.func @f(%a: tensor<f32> {prob.role = #prob.parameter<#prob.name"a", #prob.c
   prob.return
 }
 // CHECK: "0" is no bound: give floats, or arrays of floats
+
+// -----
+
+// Rows of different lengths
+prob.func @f(%a: tensor<f32> {prob.role = #prob.parameter<#prob.name"a", #prob.constraint<"greater_than", [[[0.0 : f64], [0.0 : f64, 1.0 : f64]]]>>}) {
+  prob.return
+}
+// CHECK: a bound has no elements, or rows of different shapes
