@@ -26,6 +26,7 @@ from relbo_ir.lowering.control_flow import run_control_flow
 from relbo_ir.lowering.laws import LawSpec, describe, mask_of, widened
 from relbo_ir.lowering.site_values import (
     as_floats,
+    check_in_plates,
     check_observed,
     check_size,
     draw_dtype,
@@ -193,8 +194,10 @@ class SiteTracer(Messenger):
         factor = placed(lambda: log_factor(law), name, line)
         if factor is not None:
             weight = math.prod(size / count for _, _, count, size in plates)
+            check_in_plates("the factor", factor.shape, plates, name, line)
             factor = factor if scale is None else scale * factor
-            sites.FACTOR.bind(factor if weight == 1 else weight * factor, name=name, line=line)
+            factor = factor if weight == 1 else weight * factor
+            sites.FACTOR.bind(factor, name=name, line=line, plates=plates)
             return
         if self.is_guide and msg["value"] is None:
             law = self._base_choice(msg, law)
@@ -203,6 +206,7 @@ class SiteTracer(Messenger):
             # Observed, or fixed by a handler (substitute): its log density counts all the same.
             self._observe(msg, law, spec, arrays, scale, plates)
             return
+        check_in_plates("the distribution", law.batch_shape, plates, name, line)
         prior_count = len(arrays)
         guide, auxiliary = infer.get(GUIDE), bool(infer.get("is_auxiliary", False))
         guide_spec: LawSpec | None = None
@@ -298,15 +302,7 @@ class SiteTracer(Messenger):
                 site=name,
                 line=line,
             ) from error
-        for plate, dim, count, _ in plates:
-            if len(batch) >= -dim and batch[dim] != count:
-                raise ModelError(
-                    f"the observed value has {batch[dim]} elements on the axis of plate "
-                    f'"{plate}", which has {count}',
-                    "make the data and the plate one size" + index_hint(plates),
-                    site=name,
-                    line=line,
-                )
+        check_in_plates("the observed value", batch, plates, name, line)
         spec, arrays = widened(law, (spec, arrays), tuple(batch), name)
         sites.OBSERVE.bind(
             *arrays,

@@ -39,6 +39,24 @@ def index_hint(plates: Sequence[tuple[str, int, int, int]]) -> str:
     return f'; index it by the minibatch that plate "{parts[0]}" gives' if parts else ""
 
 
+def check_in_plates(
+    what: str,
+    batch: Sequence[int],
+    plates: Sequence[tuple[str, int, int, int]],
+    site: str,
+    line: str,
+) -> None:
+    """Refuses a batch shape that has another number of elements along the axis of a plate."""
+    for plate, dim, count, _ in plates:
+        if len(batch) >= -dim and batch[dim] != count:
+            raise ModelError(
+                f'{what} has {batch[dim]} elements on the axis of plate "{plate}", which has {count}',
+                "make it and the plate one size" + index_hint(plates),
+                site=site,
+                line=line,
+            )
+
+
 def spoken_size(size: int, count: int) -> str:
     return str(size) if count == size else f"{size} (subsample {count})"
 

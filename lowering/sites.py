@@ -29,7 +29,7 @@ OBSERVE = Primitive("relbo_observe")
 """(law arrays, value, scale if any) → (). Parameters: name, line, law, scaled, fixed (by a handler),
 plates."""
 FACTOR = Primitive("relbo_factor")
-"""value → (). Parameters: name, line."""
+"""value, weighed → (). Parameters: name, line, plates."""
 DETERMINISTIC = Primitive("relbo_deterministic")
 """value → (). Parameters: name, line."""
 PARAM = Primitive("relbo_param")

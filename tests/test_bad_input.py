@@ -404,6 +404,42 @@ def a_plate_of_no_integer(pp: Any) -> None:
     compiled(model)
 
 
+def minibatches(count: int) -> Callable[[], None]:
+    """A guide of one real site in a plate of 4, of which it draws minibatches."""
+
+    def guide() -> None:
+        with rb.plate("N", 4, subsample=count) as i:
+            rb.sample("z", dist.Normal(rb.param("loc", jnp.zeros(4))[i], 1.0))
+
+    return guide
+
+
+@refused(
+    ModelError,
+    'the factor has 4 elements on the axis of plate "N", which has 1',
+    "index it by",
+    "f",
+)
+def a_factor_of_the_whole_plate_beside_a_minibatch_of_one(pp: Any) -> None:
+    def model() -> None:
+        with pp.plate("N", 4):
+            pp.sample("z", dist.Normal(0.0, 1.0))
+            pp.factor("f", jnp.arange(4.0))  # here
+
+    rb.ELBO(model, minibatches(1)).compile()
+
+
+@refused(
+    ModelError, "the distribution has 4 elements on the axis", "index it by the minibatch", "z"
+)
+def a_law_of_the_whole_plate_beside_a_minibatch_of_one(pp: Any) -> None:
+    def model() -> None:
+        with pp.plate("N", 4):
+            pp.sample("z", dist.Normal(jnp.zeros(4), 1.0))  # here
+
+    rb.ELBO(model, minibatches(1)).compile()
+
+
 @refused(ModelError, "the observed value has 1 NaN", "impute", "x")
 def nan_in_a_closed_over_observation(pp: Any) -> None:
     seen = np.array([0.0, np.nan])
