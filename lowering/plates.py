@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 from xdsl.dialects.builtin import FileLineColLoc, ModuleOp
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.errors import ModelError, RelboWarning
+from relbo_ir.dialects.errors import ModelError, RelboError, RelboWarning
 from relbo_ir.dialects.location import source_line
+from relbo_ir.lowering import sites
 from relbo_ir.passes.analyses.plates import mixed_plates
 
 _WARNED: dict[str | tuple[str, type[Warning], int], int] = {}
@@ -32,6 +34,26 @@ def minibatches_of_the_guide_alone(module: ModuleOp) -> dict[str, tuple[int, int
         and theirs.subsample is None
         and theirs.size == mine.size
     }
+
+
+def unfollowed(followed: Mapping[str, tuple[int, int]], error: Exception) -> ModelError | None:
+    """
+    What an error of the model's own code says where its plates follow these minibatches, without
+    which the code ran; None for an error of other code.
+    """
+    origin = sites.origin_of(error)
+    if isinstance(error, RelboError) or origin.line is None or origin.raiser == "relbo_ir":
+        return None
+    said = ", ".join(
+        f'plate "{name}" follows the guide\'s minibatch of {count} of {size}'
+        for name, (size, count) in followed.items()
+    )
+    return ModelError(
+        f"{said}, and the model's code does not: {str(error).strip() or type(error).__name__}",
+        "index the data by the plate's value (`with plate(...) as i: ... data[i]`), or give the "
+        "plate no minibatch in the guide",
+        line=origin.line,
+    )
 
 
 def check_plates(module: ModuleOp) -> None:

@@ -26,7 +26,7 @@ from relbo_ir.lowering.import_jaxpr import Handler, Importer
 from relbo_ir.lowering.known_arrays import write_known_arrays
 from relbo_ir.lowering.laws import build_law
 from relbo_ir.lowering.numpyro_protocol import CONCRETIZATION, SiteTracer, run_under
-from relbo_ir.lowering.plates import check_plates, minibatches_of_the_guide_alone
+from relbo_ir.lowering.plates import check_plates, minibatches_of_the_guide_alone, unfollowed
 from relbo_ir.lowering.traced_equations import (
     check_complete,
     initial_values,
@@ -349,7 +349,12 @@ def trace_elbo(
     module, traced = _traced_pair(model, guide, call, {})
     followed = minibatches_of_the_guide_alone(module)
     if followed:
-        module, traced = _traced_pair(model, guide, call, followed)
+        try:
+            module, traced = _traced_pair(model, guide, call, followed)
+        except (TypeError, ValueError) as error:
+            if (spoken := unfollowed(followed, error)) is None:
+                raise
+            raise spoken from error
     module.body.block.add_op(prob.ElboOp("elbo", "model", None if guide is None else "guide"))
     check_plates(module)
     return module, traced

@@ -440,6 +440,16 @@ def a_law_of_the_whole_plate_beside_a_minibatch_of_one(pp: Any) -> None:
     rb.ELBO(model, minibatches(1)).compile()
 
 
+@refused(ModelError, "follows the guide's minibatch of 2 of 4", "data[i]")
+def code_that_does_not_follow_a_minibatch(pp: Any) -> None:
+    def model() -> None:
+        with pp.plate("N", 4):
+            z = pp.sample("z", dist.Normal(0.0, 1.0))
+            pp.factor("f", -jnp.square(z - jnp.arange(4.0)))  # here
+
+    rb.ELBO(model, minibatches(2)).compile()
+
+
 @refused(ModelError, "the observed value has 1 NaN", "impute", "x")
 def nan_in_a_closed_over_observation(pp: Any) -> None:
     seen = np.array([0.0, np.nan])

@@ -260,3 +260,19 @@ def test_a_plate_that_is_hidden_with_its_minibatch_is_refused() -> None:
 
     with pytest.raises(rb.UnsupportedError, match=r"handlers\.block hides"):
         rb.ELBO(model, lambda: None).compile()
+
+
+def test_code_that_does_not_follow_a_minibatch_keeps_its_error() -> None:
+    def model() -> None:
+        with rb.plate("N", 4):
+            z = rb.sample("z", dist.Normal(rb.param("m", 0.0), 1.0))
+            rb.factor("f", -jnp.square(z - Y))
+
+    def guide() -> None:
+        with rb.plate("N", 4, subsample=2):
+            rb.sample("z", dist.Normal(rb.param("a", 0.3), 1.0))
+
+    with pytest.raises(ModelError, match=r'plate "N" follows .* of 2 of 4') as caught:
+        rb.ELBO(model, guide).compile()
+    assert isinstance(caught.value.__cause__, TypeError)
+    assert "incompatible shapes" in str(caught.value.__cause__)
