@@ -11,7 +11,7 @@ from relbo_ir.dialects import prob
 from relbo_ir.dialects.errors import ModelError, RelboError, RelboWarning
 from relbo_ir.dialects.location import source_line
 from relbo_ir.lowering import sites
-from relbo_ir.passes.analyses.plates import mixed_plates
+from relbo_ir.passes.analyses.plates import Outside, PlatesOfFactors, mixed_plates
 
 _WARNED: dict[str | tuple[str, type[Warning], int], int] = {}
 
@@ -56,10 +56,20 @@ def unfollowed(followed: Mapping[str, tuple[int, int]], error: Exception) -> Mod
     )
 
 
-def check_plates(module: ModuleOp) -> None:
-    """Warns of plates whose elements are mixed; refuses them where a minibatch is drawn."""
-    for mixing in mixed_plates(module):
+def check_plates(module: ModuleOp, factors: PlatesOfFactors) -> None:
+    """
+    Warns of plates whose elements are mixed; refuses them where a minibatch is drawn, as it does a
+    site outside of such a plate that reads a choice in it. `factors` has the plates of the factors.
+    """
+    for mixing in mixed_plates(module, factors):
         site = mixing.site
+        if isinstance(mixing, Outside):
+            raise ModelError(
+                f"{mixing.message}: it sees a part of what it reads",
+                "draw no minibatch of this plate, or put what reads it into the plate",
+                site=site.site.data,
+                line=source_line(site),
+            )
         if mixing.plate.subsample is not None:
             raise ModelError(
                 f"{mixing.message}; a minibatch has other elements beside it than the whole",

@@ -34,6 +34,7 @@ from relbo_ir.lowering.traced_equations import (
     without_unused_parts,
 )
 from relbo_ir.lowering.types import ir_type
+from relbo_ir.passes.analyses.plates import PlatesOfFactors
 
 # A function that the user jits is cached with the sites, plates and lines of its first trace: under
 # a number of its own every trace meets it anew.
@@ -95,6 +96,8 @@ class Traced:
     """(key, data leaves) → initial values of the parameters, constrained, by name."""
     parameters: dict[str, Declared]
     """What each parameter was declared as, by name."""
+    factors: PlatesOfFactors
+    """The plates of every factor, with their negative axes."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,8 @@ def trace_function(
     writer.import_all(closed, call)
     op = prob.FuncOp(name, Region(block), roles)
     functions.module.body.block.add_op(op)
-    return Traced(name, list(closed.consts), initial_values(closed), writer.parameters)
+    initial = initial_values(closed)
+    return Traced(name, list(closed.consts), initial, writer.parameters, writer.factors)
 
 
 def _sites_of(
@@ -201,6 +205,7 @@ class _Writer:
         self.functions = functions
         self.plates: dict[str, tuple[int, int]] = {}
         self.parameters: dict[str, Declared] = {}
+        self.factors: dict[prob.FactorOp, dict[str, int]] = {}
 
     def argument(self, type_: Attribute, role: Attribute) -> SSAValue:
         """A new argument of the function."""
@@ -308,6 +313,7 @@ class _Writer:
     def factor(self, importer: Importer, equation: Any, values: list[SSAValue]) -> list[SSAValue]:
         """A factor."""
         op = prob.FactorOp(equation.params["name"], values[0])
+        self.factors[op] = {name: axis for name, axis, *_ in equation.params["plates"]}
         importer.insert(op, _location(equation.params["line"]))
         return []
 
@@ -356,7 +362,7 @@ def trace_elbo(
                 raise
             raise spoken from error
     module.body.block.add_op(prob.ElboOp("elbo", "model", None if guide is None else "guide"))
-    check_plates(module)
+    check_plates(module, {op: plates for t in traced for op, plates in t.factors.items()})
     return module, traced
 
 

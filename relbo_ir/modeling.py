@@ -109,7 +109,11 @@ def plate(name: str, size: int, *, subsample: int | None = None, dim: int | None
 
     With `subsample`, these are so many distinct ones, drawn anew for every estimate and the same in
     model and guide; what the sites in the plate add to the ELBO weighs size/subsample. A plate of
-    the model without `subsample` follows the guide's.
+    the model without `subsample` follows the guide's: index data by the plate's value.
+
+    A choice in a plate with a minibatch is read element by element and in the plate alone: raises
+    ModelError for a site or a factor that reads other elements or stands outside of it, and
+    where the numbers of elements of data and plate differ.
     """
     return numpyro.plate(name, size, subsample_size=subsample, dim=dim)
 

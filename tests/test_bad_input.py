@@ -414,6 +414,16 @@ def minibatches(count: int) -> Callable[[], None]:
     return guide
 
 
+@refused(ModelError, "a minibatch of 2 of 4 is drawn", "draw no minibatch of this plate", "y")
+def a_choice_of_a_minibatch_that_is_read_outside_of_its_plate(pp: Any) -> None:
+    def model() -> None:
+        with pp.plate("N", 4):
+            z = pp.sample("z", dist.Normal(0.0, 1.0))
+        pp.observe("y", dist.Normal(z.sum(), 1.0), 3.0)  # here
+
+    rb.ELBO(model, minibatches(2)).compile()
+
+
 @refused(
     ModelError,
     'the factor has 4 elements on the axis of plate "N", which has 1',

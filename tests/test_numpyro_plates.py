@@ -262,6 +262,175 @@ def test_a_plate_that_is_hidden_with_its_minibatch_is_refused() -> None:
         rb.ELBO(model, lambda: None).compile()
 
 
+def _outside(z: Any) -> None:
+    rb.observe("y", dist.Normal(z.sum(), 1.0), 3.0)
+
+
+def _in_another_plate(z: Any) -> None:
+    with rb.plate("M", 3):
+        rb.observe("y", dist.Normal(z.mean(), 1.0), jnp.arange(3.0))
+
+
+def _as_a_value(z: Any) -> None:
+    rb.observe("y", dist.ImproperUniform(dist.constraints.real, (), ()), z.sum())
+
+
+def _by_a_factor(z: Any) -> None:
+    rb.factor("y", -z.sum())
+
+
+def _by_a_scale(z: Any) -> None:
+    with handlers.scale(scale=jnp.exp(z[0])):
+        rb.observe("y", dist.Normal(0.0, 1.0), 3.0)
+
+
+def _by_a_choice_between(z: Any) -> None:
+    with rb.plate("N", 4, subsample=len(z)):
+        x = rb.sample("x", dist.Normal(z, 1.0), guide=dist.Normal(0.0, 1.0))
+    rb.observe("y", dist.Normal(x.sum(), 1.0), 3.0)
+
+
+def _by_a_guide_in_place(z: Any) -> None:
+    rb.sample("y", dist.Normal(0.0, 1.0), guide=dist.Normal(z.sum(), 1.0))
+
+
+def _in_a_loop(z: Any) -> None:
+    def step(carry: Any, x: Any) -> tuple[Any, Any]:
+        rb.observe("y", dist.Normal(carry, 1.0), x)
+        return 0.5 * carry, None
+
+    rb.scan(step, z.sum(), jnp.arange(3.0))
+
+
+def _in_a_branch(z: Any) -> None:
+    jax.lax.cond(
+        z.sum() > 0.0,
+        lambda: rb.observe("y", dist.Normal(0.0, 1.0), 3.0),
+        lambda: rb.observe("y", dist.Normal(1.0, 1.0), 3.0),
+    )
+
+
+OUTSIDE = (
+    _outside,
+    _in_another_plate,
+    _as_a_value,
+    _by_a_factor,
+    _by_a_scale,
+    _by_a_choice_between,
+    _by_a_guide_in_place,
+    _in_a_loop,
+    _in_a_branch,
+)
+
+
+def _read(reader: Any, count: int | None, inside: bool = False) -> Any:
+    def model() -> None:
+        with rb.plate("N", 4, subsample=count):
+            law = dist.Normal(0.0, 1.0)
+            z = rb.sample("z", law, guide=dist.Normal(rb.param("a", 0.3), 1.0))
+            if inside:
+                reader(z)
+        if not inside:
+            reader(z)
+
+    return model
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("reader", OUTSIDE)
+def test_a_reader_outside_of_a_minibatch_is_refused(reader: Any, count: int) -> None:
+    """It would be shown a part of the choice, and no weight makes up for the rest."""
+    with pytest.raises(ModelError, match=r'plate "N": "y" reads "[zx]" outside') as caught:
+        rb.ELBO(_read(reader, count)).compile()
+    assert caught.value.site == "y"
+    assert "put what reads it into the plate" in caught.value.remedy
+    assert str(caught.value.line).startswith("tests/test_numpyro_plates.py:")
+
+
+@pytest.mark.parametrize("reader", OUTSIDE)
+def test_a_reader_outside_of_a_whole_plate_stays_as_it_is(reader: Any) -> None:
+    objective = rb.ELBO(_read(reader, None)).compile()
+    value, _ = objective.value_and_grad(objective.init(0), 0)
+    assert np.isfinite(value)
+
+
+def test_a_choice_of_the_guide_outside_of_its_minibatch_is_refused() -> None:
+    def model() -> None:
+        with rb.plate("N", 4):
+            rb.sample("z", dist.Normal(0.0, 1.0))
+        rb.sample("w", dist.Normal(0.0, 1.0))
+
+    def guide() -> None:
+        with rb.plate("N", 4, subsample=2):
+            z = rb.sample("z", dist.Normal(rb.param("a", 0.3), 1.0))
+        rb.sample("w", dist.Normal(z.sum(), 1.0))
+
+    with pytest.raises(ModelError, match='"w" reads "z" outside of the plate') as caught:
+        rb.ELBO(model, guide).compile()
+    assert caught.value.site == "w"
+
+
+def test_a_named_value_may_read_a_minibatch_from_outside() -> None:
+    objective = rb.ELBO(_read(lambda z: rb.deterministic("s", z.sum()), 2)).compile()
+    value, _ = objective.value_and_grad(objective.init(0), 0)
+    assert np.isfinite(value)
+
+
+def _sum_in_the_factor(z: Any) -> None:
+    rb.factor("y", -jnp.square(z.sum()))
+
+
+def _sum_in_the_law(z: Any) -> None:
+    rb.observe("y", dist.Normal(z.sum(), 1.0), 3.0)
+
+
+def _mean_in_the_guide(z: Any) -> None:
+    rb.sample("y", dist.Normal(0.0, 1.0), guide=dist.Normal(z.mean(), 1.0))
+
+
+def _first_in_the_scale(z: Any) -> None:
+    with handlers.scale(scale=jnp.exp(z[0])):
+        rb.observe("y", dist.Normal(0.0, 1.0), 3.0)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    "reader", [_sum_in_the_factor, _sum_in_the_law, _mean_in_the_guide, _first_in_the_scale]
+)
+def test_a_minibatch_whose_elements_are_mixed_is_refused(reader: Any, count: int) -> None:
+    """One element too: its plate has others, which the whole plate would read."""
+    with pytest.raises(ModelError, match='elements of "y" read other elements of "z"') as caught:
+        rb.ELBO(_read(reader, count, inside=True)).compile()
+    assert caught.value.site == "y"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_factors_of_a_minibatch_are_the_whole_plate_on_average(count: int) -> None:
+    """The model's plate follows the guide's, and its factor reads the choice element by element."""
+
+    def programs(count: int | None) -> Any:
+        def model() -> None:
+            with rb.plate("N", 4) as i:
+                z = rb.sample("z", dist.Normal(0.0, 1.0))
+                with handlers.scale(scale=jnp.exp(z)):
+                    rb.factor("f", -jnp.square(z - jnp.array(Y)[i]))
+
+        def guide() -> None:
+            with rb.plate("N", 4, subsample=count) as i:
+                rb.sample("z", dist.Normal(rb.param("l", jnp.array(Y))[i], 0.6))
+
+        return externalized(rb.ELBO(model, guide), ())
+
+    whole, part = programs(None), programs(count)
+    params, noise = {"l": jnp.array(Y)}, np.array([0.5, -1.0, 0.2, 1.3])
+    expected = whole(params, {"z": noise})
+    batches = [np.array(b, np.int32) for b in itertools.permutations(range(4), count)]
+    results = [part(params, {"z": noise[b], "N": b}) for b in batches]
+    for k, exact in enumerate(expected):
+        mean = np.mean([np.asarray(r[k]) for r in results], axis=0)
+        np.testing.assert_allclose(mean, exact, rtol=1e-12)
+
+
 def test_code_that_does_not_follow_a_minibatch_keeps_its_error() -> None:
     def model() -> None:
         with rb.plate("N", 4):
