@@ -24,6 +24,7 @@ from relbo_ir.lowering.constraints import BOUNDED, check_real
 from relbo_ir.lowering.distributions import InverseGaussian
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.types import element_type, struct
+from relbo_ir.lowering.wider_laws import log_weights, mask_of, wider
 
 _FAMILIES: dict[type[Any], tuple[type[dist.FamilyOp], tuple[str, ...]]] = {
     nd.Normal: (dist.NormalOp, ("loc", "scale")),
@@ -119,7 +120,7 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         if base.kind == "opaque":
             return _opaque(law)
         if _is_traced(base):
-            return describe(_wider(law.base_dist, tuple(law.batch_shape)), site)
+            return describe(wider(law.base_dist, tuple(law.batch_shape)), site)
         return LawSpec("expand", (tuple(law.batch_shape),), base), arrays
     if cls in (nd.TransformedDistribution, nd.RelaxedBernoulliLogits):
         described = _transformed(law, site)
@@ -149,12 +150,6 @@ def widened(
     if _is_traced(spec):
         return describe(law.expand(batch), site)
     return LawSpec("expand", (batch,), spec), arrays
-
-
-def mask_of(law: Any) -> Any:
-    """The mask of a masked distribution, as booleans of its batch shape."""
-    mask = jnp.asarray(law._mask, bool)  # pyright: ignore[reportPrivateUsage]
-    return jnp.broadcast_to(mask, law.batch_shape)
 
 
 _SETS = {
@@ -234,7 +229,7 @@ def _mixture(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         spec, mine = describe(component, site)
         specs.append(spec)
         arrays += mine
-    logits = _floats([_log_weights(law.mixing_distribution)])
+    logits = _floats([log_weights(law.mixing_distribution)])
     kind = "mixture_same_family" if same else "mixture"
     return LawSpec(kind, (), specs[0], 1, tuple(specs[1:])), [*arrays, *logits]
 
@@ -244,35 +239,6 @@ def _is_traced(spec: LawSpec) -> bool:
     if spec.kind in ("opaque", "transformed_by"):
         return True
     return any(_is_traced(law) for law in (spec.base, *spec.others) if law is not None)
-
-
-def _wider(law: Any, batch: tuple[int, ...]) -> Any:
-    """The law on a wider batch: what it is made of is expanded, down to what is traced."""
-    match law:
-        case nd.TransformedDistribution():
-            return nd.TransformedDistribution(law.base_dist.expand(batch), law.transforms)
-        case nd.MaskedDistribution():
-            return law.base_dist.expand(batch).mask(jnp.broadcast_to(mask_of(law), batch))
-        case nd.Independent():
-            own = law.base_dist.batch_shape[len(law.batch_shape) :]
-            return law.base_dist.expand((*batch, *own)).to_event(law.reinterpreted_batch_ndims)
-        case nd.MixtureSameFamily():
-            component = law.component_distribution.expand((*batch, law.mixture_size))
-            return nd.MixtureSameFamily(_wider_weights(law, batch), component)
-        case nd.MixtureGeneral():
-            components = [c.expand(batch) for c in law.component_distributions]
-            return nd.MixtureGeneral(_wider_weights(law, batch), components, support=law.support)
-        case _:
-            return law.expand(batch)
-
-
-def _wider_weights(law: Any, batch: tuple[int, ...]) -> Any:
-    logits = _log_weights(law.mixing_distribution)
-    return nd.Categorical(logits=jnp.broadcast_to(logits, (*batch, law.mixture_size)))
-
-
-def _log_weights(mixing: Any) -> Any:
-    return mixing.logits if type(mixing) is nd.CategoricalLogits else jnp.log(mixing.probs)
 
 
 def _floats(values: list[Any]) -> list[Any]:

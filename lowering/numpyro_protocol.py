@@ -23,7 +23,7 @@ from relbo_ir.dialects.rng import stable_hash
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import constraint_attr
 from relbo_ir.lowering.control_flow import run_control_flow
-from relbo_ir.lowering.laws import LawSpec, describe, mask_of, widened
+from relbo_ir.lowering.laws import LawSpec, describe, widened
 from relbo_ir.lowering.site_values import (
     as_floats,
     check_in_plates,
@@ -39,6 +39,7 @@ from relbo_ir.lowering.site_values import (
     spoken_size,
 )
 from relbo_ir.lowering.transformed_choices import split_transformed, transformed_point
+from relbo_ir.lowering.wider_laws import mask_of
 
 CONCRETIZATION = (
     jax.errors.ConcretizationTypeError,

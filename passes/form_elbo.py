@@ -96,8 +96,7 @@ class FormElboPass(ModulePass):
             model = _function(op, elbo, elbo.model)
             guide = None if elbo.guide is None else _function(op, elbo, elbo.guide)
             used |= {f for f in (model, guide) if f is not None}
-            former = _Former(elbo, model, guide)
-            op.body.block.insert_op_before(former.form(), elbo)
+            op.body.block.insert_op_before((former := _Former(elbo, model, guide)).form(), elbo)
             check_points(former.block)
             Rewriter.erase_op(elbo)
         for function in used:
