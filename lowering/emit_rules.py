@@ -11,6 +11,7 @@ from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import shape_of, tuple_of
+from relbo_ir.dialects.lax.reductions import check_precision
 from relbo_ir.lowering.parameters import float_text
 from relbo_ir.lowering.types import array_of, dtype_name
 
@@ -254,7 +255,8 @@ def _dot_general(em: FunctionEmitter, op: lax.DotGeneralOp) -> str:
 
 
 def _precision_text(precision: StringAttr | None) -> str:
-    """The argument that asks for a precision, none where it is the usual one."""
+    """The argument that asks for a precision, none where it is the usual one; no other text."""
+    check_precision(precision)
     return "" if precision is None else f", precision=lax.Precision.{precision.data}"
 
 

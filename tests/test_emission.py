@@ -27,6 +27,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, Region
+from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.errors import PassError, UnsupportedError
@@ -264,14 +265,24 @@ def test_malformed_parameters_are_errors(name: str) -> None:
             emit_function(_bind(name, parameters), "main")
 
 
-def test_unknown_modes_and_precisions_are_errors() -> None:
-    text = """
+def test_a_precision_that_is_none_is_an_error() -> None:
+    """In text, and in an op that was changed after it was verified."""
+    hostile, text = (
+        "HIGH); evil(",
+        """
     func.func @main(%x: tensor<2x2xf32>) -> tensor<2x2xf32> {
-      %r = lax.dot_general %x, %x {x_batch = array<i64>, y_batch = array<i64>, x_contract = array<i64: 1>, y_contract = array<i64: 0>, precision = "HIGH); evil("} : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+      %r = lax.dot_general %x, %x {x_batch = array<i64>, y_batch = array<i64>, x_contract = array<i64: 1>, y_contract = array<i64: 0>, precision = "HIGH"} : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
       func.return %r : tensor<2x2xf32>
-    }"""
-    with pytest.raises((PassError, ValueError), match="precision"):
-        emit_function(parse_module(text), "main")
+    }""",
+    )
+    with pytest.raises(VerifyException, match="is no precision"):
+        parse_module(text.replace("HIGH", hostile))
+    module = parse_module(text)
+    assert "precision=lax.Precision.HIGH)" in emit_function(module, "main")
+    (product,) = (op for op in module.walk() if isinstance(op, lax.DotGeneralOp))
+    product.properties["precision"] = StringAttr(hostile)
+    with pytest.raises(VerifyException, match="is no precision"):
+        emit_function(module, "main")
 
 
 def test_a_missing_function_is_a_clear_error() -> None:
