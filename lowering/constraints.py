@@ -138,7 +138,7 @@ def to_unconstrained(
 ) -> jax.Array:
     """The unconstrained coordinates of a parameter's value; ModelError where it is outside."""
     constraint = constraint_object(attr)
-    array = jax.numpy.asarray(value)
+    array = jnp.asarray(value)
     held = np.asarray(array)  # NumPy compares at once what JAX would compile, shape by shape
     if not bool(np.all(np.asarray(constraint(held)))) or bool(np.any(np.isnan(held))):
         raise ModelError(
@@ -159,4 +159,4 @@ def _inverse(attr: ConstraintAttr, value: jax.Array) -> jax.Array:
 @partial(jax.jit, static_argnums=0)
 def to_constrained(attr: ConstraintAttr, value: Any) -> jax.Array:
     """The value of a parameter at its unconstrained coordinates."""
-    return constrained(attr, jax.numpy.asarray(value))
+    return constrained(attr, jnp.asarray(value))

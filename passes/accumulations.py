@@ -18,7 +18,7 @@ from relbo_ir.dialects.symbols import symbols_in
 from relbo_ir.dialects.tensors import has_floats, shape_of_type, with_shape
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.expressions import Writer
-from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.rewriting import is_zero, replace
 
 _LINEAR = {
     f"lax.{short}"
@@ -121,7 +121,7 @@ def _summed(
     )
     scan.location = op.location
     w.builder.insert(scan)
-    total = None if terms and _is_zero(op.operands[start]) else w.expression(op.operands[start])
+    total = None if terms and is_zero(op.operands[start]) else w.expression(op.operands[start])
     for term in terms:
         stack = w.expression(scan.results[term.place])
         added = w.sum(stack, [0, *(axis + 1 for axis in term.axes)])
@@ -205,10 +205,6 @@ def _expanded(end: ReturnOp, waiting: list[_Term]) -> list[_Term]:
         end.operands = [*returned, *values[1:]]
         waiting = [*parts, *waiting]
     return terms
-
-
-def _is_zero(value: SSAValue) -> bool:
-    return isinstance(value.owner, lax.ConstantOp) and value.owner.value.splat == 0
 
 
 def _is_read_once(value: SSAValue) -> bool:

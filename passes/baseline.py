@@ -10,14 +10,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint
 
-from relbo_ir.dialects import estim, lax, prob
+from relbo_ir.dialects import estim, prob
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
 from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.analyses.dependence import DependenceOf
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.order import require_scores
-from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.rewriting import is_zero, replace
 from relbo_ir.passes.treatment import SelectivePass, expectations
 from relbo_ir.passes.upstreams import origin
 
@@ -95,7 +95,7 @@ class BaselinePass(SelectivePass):
             return
         w = Writer(InsertPoint.before(score))
         given = list(score.baselines)
-        if any(mine and not _is_zero(b) for mine, b in zip(chosen, given, strict=False)):
+        if any(mine and not is_zero(b) for mine, b in zip(chosen, given, strict=False)):
             raise PassError.at(
                 score,
                 "an upstream of the addend has a baseline already",
@@ -139,10 +139,6 @@ class BaselinePass(SelectivePass):
             return _shaped(w, named, score.cost).value
 
         return make
-
-
-def _is_zero(value: SSAValue) -> bool:
-    return isinstance(op := value.owner, lax.ConstantOp) and op.value.splat == 0
 
 
 def _leave_one_out(w: Writer, score: estim.ScoreOp) -> SSAValue:

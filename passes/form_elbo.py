@@ -33,6 +33,7 @@ from relbo_ir.passes.forming import (
     spoken_size,
     without_masks,
 )
+from relbo_ir.passes.rewriting import fresh, is_zero
 
 Argument = tuple[Attribute, Attribute]
 _Handler = Callable[[Operation, dict[SSAValue, SSAValue]], bool]
@@ -96,7 +97,8 @@ class FormElboPass(ModulePass):
             model = _function(op, elbo, elbo.model)
             guide = None if elbo.guide is None else _function(op, elbo, elbo.guide)
             used |= {f for f in (model, guide) if f is not None}
-            op.body.block.insert_op_before((former := _Former(elbo, model, guide)).form(), elbo)
+            former = _Former(elbo, model, guide)
+            op.body.block.insert_op_before(former.form(), elbo)
             check_points(former.block)
             Rewriter.erase_op(elbo)
         for function in used:
@@ -312,8 +314,7 @@ class _Former:
         self.block.add_op(named)
         self.draws[name] = _Choice(op, delta.result, value, branches_of(wrappers))
         mapper[op.value] = value
-        constant = delta.log_density.owner
-        if isinstance(constant, lax.ConstantOp) and constant.value.splat == 0:
+        if is_zero(delta.log_density):
             return
         density = point_density(w, delta, wrappers)
         self._addend(f"{name}.entropy", self._negated(self._weighed(density.value, op, mapper), op))
@@ -383,10 +384,7 @@ class _Former:
         return op.results[0]
 
     def _addend(self, name: str, value: SSAValue) -> None:
-        while name in self.taken:
-            name += "'"
-        self.taken.add(name)
-        self.names.append(name)
+        self.names.append(fresh(name, self.taken))
         self.addends.append(value)
 
     def _element(self) -> Attribute:

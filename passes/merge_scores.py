@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -14,6 +15,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from relbo_ir.dialects import estim, lax, prob
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.order import require_scores
+from relbo_ir.passes.rewriting import fresh
+from relbo_ir.passes.running_means import STEPS
 from relbo_ir.passes.treatment import expectations
 from relbo_ir.passes.upstreams import origin
 
@@ -90,10 +93,10 @@ class _Baseline:
             [_along(x, axes) for x in self.values],
         )
 
-    def written(self, w: Writer, states: Iterator[str]) -> list[Expression]:
-        """The baseline's terms; each running mean takes the next of the names of states."""
+    def written(self, w: Writer, state: Callable[[], str]) -> list[Expression]:
+        """The baseline's terms; each running mean takes a name for its state."""
         terms = [
-            w.expression(w.insert(estim.RunningMeanOp(_total(costs).value, next(states), decay)))
+            w.expression(w.insert(estim.RunningMeanOp(_total(costs).value, state(), decay)))
             for decay, costs in self.running.items()
         ]
         if self.others:
@@ -147,12 +150,11 @@ def _merge(expectation: prob.ExpectationOp) -> None:
             weight.costs.append(_along(cost, targets))
             weight.baseline.add(baseline.along(targets))
     taken = set(names)
-    states = {_site(u) for u, _ in weights}
-    fresh = {site: _unused(site, {"steps"}) for site in states}
+    states = {STEPS}
     for (u, kept), weight in weights.items():
         site = _site(u)
-        names.append(next(_unused(f"{site}.score", taken)))
-        addends.append(_attached(w, w.expression(u), kept, weight, fresh[site]))
+        names.append(fresh(f"{site}.score", taken))
+        addends.append(_attached(w, w.expression(u), kept, weight, partial(fresh, site, states)))
     Rewriter.replace_op(yielded, prob.YieldOp(names, addends))
     for score in merged:
         _erase(score)
@@ -210,11 +212,11 @@ def _along(x: Expression, axes: Sequence[int]) -> Expression:
 
 
 def _attached(
-    w: Writer, u: Expression, kept: Sequence[int], weight: _Weight, states: Iterator[str]
+    w: Writer, u: Expression, kept: Sequence[int], weight: _Weight, state: Callable[[], str]
 ) -> SSAValue:
     """0, with the derivative of the upstream times its weight."""
     total = _total(weight.costs)
-    for term in weight.baseline.written(w, states):
+    for term in weight.baseline.written(w, state):
         total = total - term
     carrier = w.stop_gradient(total) * _along(u, kept)
     zero = w.constant(carrier.value.type, 0.0)
@@ -232,12 +234,3 @@ def _total(terms: Sequence[Expression]) -> Expression:
 def _site(upstream: SSAValue) -> str:
     choice = origin(upstream)
     return "choices" if choice is None else choice.site.data
-
-
-def _unused(name: str, taken: set[str]) -> Iterator[str]:
-    """The name, then variants of it, that are not taken yet."""
-    while True:
-        while name in taken:
-            name += "'"
-        taken.add(name)
-        yield name

@@ -70,20 +70,22 @@ class RaoBlackwellizePass(SelectivePass):
             if not scores:
                 continue
             upstreams = dict.fromkeys(u for s in scores for u in s.upstream)
-            whole = {u: c for u in upstreams if (c := choice_of(u)) is not None}
-            unknown = {u for u in upstreams if u not in whole and origin(u) is None}
+            unknown = {u for u in upstreams if origin(u) is None}
             if unknown:
                 raise PassError.at(
                     next(s for s in scores if unknown.intersection(s.upstream)),
                     "of an upstream it is not known any more whose log density it is",
                     "run relbo-rao-blackwellize before relbo-expand-densities",
                 )
-            facts = DependenceOf(expectation.body.block, set(whole.values()))
+            chosen = {
+                u: c for u in upstreams if (c := choice_of(u)) is not None and self.selects(c)
+            }
+            facts = DependenceOf(expectation.body.block, set(chosen.values()))
             for score in reversed(scores):  # a score of a score first: its cost is known so
-                self._refine(score, facts, whole)
+                self._refine(score, facts, chosen)
 
     def _refine(
-        self, score: estim.ScoreOp, facts: DependenceOf, whole: dict[SSAValue, prob.SampleOp]
+        self, score: estim.ScoreOp, facts: DependenceOf, chosen: dict[SSAValue, prob.SampleOp]
     ) -> None:
         if score.baselines:
             raise PassError.at(
@@ -96,8 +98,8 @@ class RaoBlackwellizePass(SelectivePass):
         upstream: list[SSAValue] = []
         maps: list[tuple[int, ...]] = []
         for value, axes in zip(score.upstream, score.axis_maps, strict=True):
-            choice = whole.get(value)
-            if choice is not None and self.selects(choice) and set(axes) <= {-1}:
+            choice = chosen.get(value)
+            if choice is not None and set(axes) <= {-1}:
                 fact = read.get(choice)
                 if fact is None or fact.is_empty:
                     continue

@@ -1,4 +1,4 @@
-"""Replacing many values at once, in time that is linear in their uses."""
+"""What rewrites share: replacing many values in time that is linear in their uses, zeros, names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
+from relbo_ir.dialects import lax
+
 
 def replace_uses(values: Mapping[SSAValue, SSAValue]) -> None:
     """
-    Replaces every use of each key by its value, which takes its name where it has none. xDSL copies an op's whole list of operands for each
-    one that it sets, so the operands of an op are set once, however many of them change.
+    Replaces every use of each key by its value, which takes its name where it has none. xDSL copies
+    an op's whole list of operands for each one that it sets, so the operands of an op are set once,
+    however many of them change.
     """
     users = {use.operation: None for old in values for use in old.uses}
     for old, new in values.items():
@@ -31,3 +34,16 @@ def move_ops(source: Block, target: Block) -> None:
     for op in list(source.ops):
         op.detach()
         target.add_op(op)
+
+
+def is_zero(value: SSAValue) -> bool:
+    """Whether a value is a constant of zeros."""
+    return isinstance(value.owner, lax.ConstantOp) and value.owner.value.splat == 0
+
+
+def fresh(name: str, taken: set[str]) -> str:
+    """The name, or the first variant of it that is not taken; it is from now on."""
+    while name in taken:
+        name += "'"
+    taken.add(name)
+    return name

@@ -16,7 +16,7 @@ from relbo_ir.dialects.name import NameAttr
 from relbo_ir.dialects.tensors import with_shape
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.lower_sampling import add_argument, function_of
-from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.rewriting import fresh, replace
 
 STEPS = "steps"
 """The state that counts the steps of a program."""
@@ -67,11 +67,7 @@ def take_out(gradient: prob.GradientOp, expectation: prob.ExpectationOp) -> list
         return add_argument(function, op.cost.type, prob.StateAttr(NameAttr(name)))
 
     def beside(op: estim.RunningMeanOp, ending: str) -> SSAValue:
-        name = op.state.data + ending
-        while name in names:
-            name += "'"
-        names.add(name)
-        return state(op, name)
+        return state(op, fresh(op.state.data + ending, names))
 
     number = with_shape(expectation.result.type, ())
     w = Writer(InsertPoint.before(gradient))

@@ -22,6 +22,7 @@ from relbo_ir.passes.analyses.laws import sources
 from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.order import require_objective
+from relbo_ir.passes.rewriting import fresh
 from relbo_ir.passes.treatment import choices, expectations
 
 
@@ -74,18 +75,11 @@ class SplitAddendsPass(ModulePass):
                     )
                 pieces = splitter.pieces(addend) if addend in splitter.scored else [addend]
                 for number, piece in enumerate(pieces):
-                    own = name.data if number == 0 else _fresh(f"{name.data}/{number}", taken)
+                    own = name.data if number == 0 else fresh(f"{name.data}/{number}", taken)
                     names.append(own)
                     addends.append(piece)
             if addends != list(yielded.addends):
                 Rewriter.replace_op(yielded, prob.YieldOp(names, addends))
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "'"
-    taken.add(name)
-    return name
 
 
 def _gains(choice: prob.SampleOp) -> bool:

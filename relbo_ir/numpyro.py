@@ -40,8 +40,8 @@ class ELBO(numpyro_elbo.ELBO):
     `num_particles` is the number of independent draws that the loss is the mean of; `pipeline` is
     what `relbo_ir.ELBO.compile` takes. `vectorize_particles` is there because NumPyro's losses take
     it: the loss does not depend on it, and all particles are computed at once (under `jax.vmap`)
-    in any case, as each may be centred by the others. `SVI(model, guide, optimizer, relbo_ir.numpyro.ELBO())`
-    works as with NumPyro's own losses; discrete choices are allowed.
+    in any case, as each may be centred by the others. As NumPyro's own losses it is used in
+    `SVI(model, guide, optimizer, relbo_ir.numpyro.ELBO())`; discrete choices are allowed.
 
     Model and guide are traced once for each shape of the arguments and each value of what is no
     array in them, and what is compiled is kept with this object: of arrays that the model closes

@@ -14,20 +14,14 @@ import pytest
 from jax import lax
 
 import relbo_ir as rb
+from relbo_ir.pipelines import PIPELINES
 
 PHI = 0.3
 Q = 1.0 / (1.0 + math.exp(PHI))
 PQ = Q * (1.0 - Q)
 LONG, SHORT = 0.999, 0.9
-SHORT_ALONE = (
-    "objective",
-    "relbo-split-addends",
-    "relbo-score-function",
-    "relbo-drop-zero-score",
-    "relbo-rao-blackwellize",
-    f"relbo-baseline{{kind=running-mean decay={SHORT}}}",
-    "program",
-)
+ONE_MEAN = f"relbo-baseline{{kind=running-mean decay={SHORT}}}"
+SHORT_ALONE = [ONE_MEAN if s == "relbo-baseline" else s for s in PIPELINES["default"]]
 
 
 def model(offsets: jax.Array) -> None:

@@ -120,7 +120,7 @@ LINK = accumulations._Link  # pyright: ignore[reportPrivateUsage]
 MUTANTS: dict[str, Mutant] = {
     "what is subtracted from a carry is added": replaced(LINK, "negative", False),
     "a carry is undone that is read elsewhere": wrapped(accumulations, "_chain", _others_read_zero),
-    "the start of a carry is forgotten": replaced(accumulations, "_is_zero", lambda value: True),
+    "the start of a carry is forgotten": replaced(accumulations, "is_zero", lambda value: True),
     "a sum inside of a carry's term is its first element": wrapped(
         accumulations, "_expanded", _first_elements
     ),
