@@ -42,13 +42,21 @@ from relbo_ir.dialects.prob.expectations import (
     YieldValueOp,
 )
 from relbo_ir.dialects.prob.types import How
-from relbo_ir.dialects.tensors import INTS, REALS, VALUES, element_of, is_integer, shape_of_type
+from relbo_ir.dialects.tensors import (
+    INTS,
+    REALS,
+    VALUES,
+    element_of,
+    is_integer,
+    shape_of_type,
+    with_shape,
+)
 
 _same = VarConstraint("SAME", REALS)
 _same_value = VarConstraint("VALUE", VALUES)
 
 
-# Before pruning there are as many maps as pairs of addend and choice, and few different ones.
+# There are as many maps as pairs of addend and choice that it reads, and few different ones.
 
 
 @lru_cache(maxsize=1024)
@@ -133,6 +141,38 @@ class ScoreOp(IRDLOperation):
                     raise VerifyException(
                         f"an axis of size {n} is not axis {k} of {self.cost.type}"
                     )
+
+
+@irdl_op_definition
+class JointOp(IRDLOperation):
+    """
+    The sum of all elements of log densities: the log density of several choices at once. It is an
+    upstream of addends that are not pruned yet, so that one more choice is one more operand, and
+    not one for every addend.
+
+    ```mlir
+    %j = estim.joint %u, %v : tensor<8xf32>, tensor<3xf32> -> tensor<f32>
+    ```
+    """
+
+    name = "estim.joint"
+
+    parts = var_operand_def(REALS)
+    result = result_def(REALS)
+    traits = traits_def(Pure())
+    assembly_format = "$parts attr-dict `:` type($parts) `->` type($result)"
+
+    def __init__(self, parts: Sequence[SSAValue]):
+        super().__init__(operands=[parts], result_types=[with_shape(parts[0].type, ())])
+
+    def verify_(self) -> None:
+        if not self.parts:
+            raise VerifyException("a joint log density has one part at least")
+        for part in self.parts:
+            if with_shape(part.type, ()) != self.result.type:
+                raise VerifyException(
+                    f"a sum of all elements of {part.type} is no {self.result.type}"
+                )
 
 
 @irdl_op_definition
@@ -332,6 +372,7 @@ Estim = Dialect(
         ReplicateOp,
         RunningMeanOp,
         ScoreOp,
+        JointOp,
         ValueAndGradOp,
         VimcoOp,
     ],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC
+from math import isfinite
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, TensorType, f64, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -13,6 +14,7 @@ from xdsl.irdl import (
     VarConstraint,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
     traits_def,
@@ -31,11 +33,12 @@ class OfSamplesOp(IRDLOperation, ABC):
 
     An expectation that holds such an op is written for one of `samples` importance samples, each
     with draws of its own for every choice: it is that over the draws of all samples, of the mean
-    over samples of what is yielded.
+    over samples of what is yielded. `alpha`, 0 where it is not given, is the order of the bound.
     """
 
     weight = operand_def(_number)
     samples = prop_def(IntegerAttr)
+    alpha = opt_prop_def(FloatAttr)
     result = result_def(_number)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -44,12 +47,20 @@ class OfSamplesOp(IRDLOperation, ABC):
     LEAST: ClassVar[int]
     """The fewest samples that it makes sense for."""
 
-    def __init__(self, weight: SSAValue, samples: int):
+    def __init__(self, weight: SSAValue, samples: int, alpha: float = 0.0):
         super().__init__(
             operands=[weight],
             result_types=[weight.type],
-            properties={"samples": IntegerAttr(samples, i64)},
+            properties={
+                "samples": IntegerAttr(samples, i64),
+                "alpha": FloatAttr(alpha, f64) if alpha else None,
+            },
         )
+
+    @property
+    def order(self) -> float:
+        """α of the bound: 0 is the importance-weighted one, and others are Rényi's."""
+        return self.alpha.value.data if self.alpha is not None else 0.0
 
     def verify_(self) -> None:
         if shape_of_type(self.weight.type):
@@ -58,16 +69,20 @@ class OfSamplesOp(IRDLOperation, ABC):
             raise VerifyException(
                 f"{self.name} needs {self.LEAST} samples at least, not {self.samples.value.data}"
             )
+        if not isfinite(self.order) or self.order == 1.0:
+            raise VerifyException(f"{self.name} is of a finite order but 1, not {self.order}")
 
 
 @irdl_op_definition
 class LogMeanExpOp(OfSamplesOp):
     """
-    log (1/K)·Σₖ exp wₖ over the importance samples of a step, wₖ being the log weight of one: an
-    atomic addend, of which nothing can be taken apart.
+    log (1/K)·Σₖ exp wₖ over the importance samples of a step, wₖ being the log weight of one; of
+    order α, (1/(1 − α))·log (1/K)·Σₖ exp (1 − α)wₖ. An atomic addend, of which nothing can be taken
+    apart.
 
     ```mlir
     %l = estim.log_mean_exp %w {samples = 8 : i64} : tensor<f32>
+    %r = estim.log_mean_exp %w {samples = 8 : i64, alpha = 0.5 : f64} : tensor<f32>
     ```
     """
 
@@ -78,7 +93,7 @@ class LogMeanExpOp(OfSamplesOp):
 @irdl_op_definition
 class VimcoOp(OfSamplesOp):
     """
-    The log-mean-exp of log weights in which that of this sample is replaced by the mean of the
+    The log-mean-exp (of the same order) of log weights in which that of this sample is replaced by the mean of the
     other samples' ones (the geometric mean of their weights), and 0 where that is not finite;
     derivative 0. Independent of the draws of its own sample (Mnih and Rezende 2016).
 

@@ -128,6 +128,8 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
             return described
     if cls is nd.MaskedDistribution:
         base, arrays = describe(law.base_dist, site)
+        if law._mask is False and _is_traced(base):  # whose density is not even traced then
+            return _opaque(law)
         return LawSpec("mask", (), base, 1), [*arrays, mask_of(law)]
     if cls is nd.Delta:
         check_real("the point", law.v)
@@ -278,7 +280,10 @@ def _opaque(law: Any) -> tuple[LawSpec, list[Any]]:
         dtype = jnp.int32  # in every precision, as of the families
     event = len(law.event_shape)
     shape = (*law.batch_shape, *law.event_shape)
-    static = (tree, shape, jnp.dtype(dtype).name, event, _fixed_support(type(law)), ())
+    inner = law
+    while type(inner) is nd.MaskedDistribution:
+        inner = inner.base_dist
+    static = (tree, shape, jnp.dtype(dtype).name, event, _fixed_support(type(inner)), ())
     return LawSpec("opaque", static, None, len(leaves)), [jnp.asarray(leaf) for leaf in leaves]
 
 

@@ -19,7 +19,7 @@ from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.order import require_scores
 from relbo_ir.passes.rewriting import is_zero, replace
 from relbo_ir.passes.treatment import SelectivePass, expectations
-from relbo_ir.passes.upstreams import origin
+from relbo_ir.passes.upstreams import origin, parted, parts_of
 
 _KINDS = ("leave-one-out", "running-mean", "function")
 _Make = Callable[[Writer, estim.ScoreOp], SSAValue]
@@ -91,6 +91,9 @@ class BaselinePass(SelectivePass):
 
     def _add(self, score: estim.ScoreOp, make: _Make) -> None:
         chosen = [self._is_chosen(u) for u in score.upstream]
+        if None in chosen:
+            score = parted(score)
+            chosen = [self._is_chosen(u) for u in score.upstream]
         if not any(chosen):
             return
         w = Writer(InsertPoint.before(score))
@@ -109,26 +112,29 @@ class BaselinePass(SelectivePass):
         w.insert(new)
         replace(score, [new.result])
 
-    def _is_chosen(self, upstream: SSAValue) -> bool:
+    def _is_chosen(self, upstream: SSAValue) -> bool | None:
+        """Whether an upstream takes the baseline; None where some of its parts do, some do not."""
         if not self.is_selective:
             return True
-        choice = origin(upstream)
-        if choice is None:
+        found = [origin(part) for part in parts_of(upstream)]
+        if None in found:
             raise PassError(
                 "of an upstream it is not known any more whose log density it is",
                 "run relbo-baseline with a selection before relbo-expand-densities",
             )
-        return self.selects(choice)
+        chosen = {self.selects(choice) for choice in found if choice is not None}
+        return chosen.pop() if len(chosen) == 1 else None
 
     def _function(self, expectation: prob.ExpectationOp, scores: list[estim.ScoreOp]) -> _Make:
         named = _named(expectation, self.value)
-        drawn = {c for s in scores for u in s.upstream if (c := origin(u)) is not None}
+        upstreams = dict.fromkeys(u for s in scores for u in s.upstream)
+        drawn = {c for u in upstreams for v in parts_of(u) if (c := origin(v)) is not None}
         read = DependenceOf(expectation.body.block, drawn).of(named.value)
 
         def make(w: Writer, score: estim.ScoreOp) -> SSAValue:
-            for upstream in score.upstream:
-                choice = origin(upstream)
-                if self._is_chosen(upstream) and (choice is None or choice in read):
+            for part in (v for u in score.upstream for v in parts_of(u)):
+                choice = origin(part)
+                if self._is_chosen(part) and (choice is None or choice in read):
                     site = "a choice" if choice is None else f'"{choice.site.data}"'
                     raise PassError.at(
                         named,

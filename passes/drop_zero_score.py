@@ -19,7 +19,7 @@ from relbo_ir.passes.analyses.reach import reached_from
 from relbo_ir.passes.analyses.support import support_moves
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.treatment import SelectivePass, choices, expectations
-from relbo_ir.passes.upstreams import origin
+from relbo_ir.passes.upstreams import unknown_upstreams
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,10 @@ def _require_decisions(expectation: prob.ExpectationOp) -> None:
             "run relbo-score-function or relbo-pathwise before relbo-drop-zero-score",
             site=found[0].site.data,
         )
-    for op in expectation.body.block.ops:
-        if isinstance(op, estim.ScoreOp) and any(origin(u) is None for u in op.upstream):
+    scores = [op for op in expectation.body.block.ops if isinstance(op, estim.ScoreOp)]
+    unknown = unknown_upstreams(scores)
+    for op in scores:
+        if unknown.intersection(op.upstream):
             raise PassError.at(
                 op,
                 "the densities are expanded already",

@@ -1,8 +1,9 @@
-"""The importance-weighted bound: the log of a mean of weights, in the place of a mean of logs."""
+"""The importance-weighted and Rényi's bounds: logs of means of weights, in the place of means of logs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -31,22 +32,25 @@ class ImportanceWeightedPass(ModulePass):
     """
     Replaces the ELBO E[log w], w = p(x, z)/q(z), by E[log (1/K)·Σₖ wₖ] over K independent samples:
     another objective, which lies between the ELBO and log p(x), and is the ELBO for K = 1. As an
-    estimate of the ELBO it is biased. All addends become one log weight, and that one atomic addend;
+    estimate of the ELBO it is biased. Of order α it is Rényi's bound, E[(1/(1 − α))·log (1/K)·Σₖ
+    wₖ^(1 − α)], that tends to the ELBO for α → 1. All addends become one log weight, and that one atomic addend;
     all choices are decided here, pathwise where that is planned or else proved to be legal, by
     their scores where not.
 
     Lemma: Jensen's inequality, and the derivative of an expectation (Burda, Grosse and
-    Salakhutdinov 2016). With w̃ₖ = wₖ/Σw and L the log mean, pathwise draws give Σₖ w̃ₖ·∇log wₖ,
-    and scored ones Σₖ (L − bₖ)·∇log q(zₖ) besides, where bₖ does not depend on sample k (VIMCO:
+    Salakhutdinov 2016; Li and Turner 2016). With β = 1 − α, w̃ₖ = wₖ^β/Σw^β and L the bound,
+    pathwise draws give Σₖ w̃ₖ·∇log wₖ, and scored ones Σₖ (L − bₖ)·∇log q(zₖ) besides, where bₖ does not depend on sample k (VIMCO:
     Mnih and Rezende 2016). `doubly-reparameterized` (Tucker et al. 2019) replaces the direct
     derivative −Σₖ w̃ₖ·∇log q(zₖ), a score, by its own pathwise form: w̃ₖ for what does not go through
-    a draw, without the densities of the guide, and w̃ₖ² for what does. Side conditions of that:
+    a draw, without the densities of the guide, and α·w̃ₖ + β·w̃ₖ² for what does. Side conditions of that:
     every choice is pathwise, and stands in the log weight as −log q once. Of all: no choice is
     decided and no addend weighed yet; no plate has a minibatch, since the log of an estimated sum
-    is biased in a way that more steps do not mend.
+    is biased in a way that more steps do not mend. An objective without choices, minibatches or
+    not, is its own bound, of every order, and is left as it is.
 
-    Options: `samples`, K (8 by default); `gradient`, `reparameterized` (default) or
-    `doubly-reparameterized`; `baseline`, `vimco` (default) or `none`.
+    Options: `samples`, K (8 by default); `alpha`, α, 0 (default) or any other number but 1;
+    `gradient`, `reparameterized` (default) or `doubly-reparameterized`; `baseline`, `vimco`
+    (default) or `none`.
 
     ```mlir
     %z = prob.sample "z" from %q : !prob.law<tensor<i32>>
@@ -68,12 +72,20 @@ class ImportanceWeightedPass(ModulePass):
     name = "relbo-importance-weighted"
 
     samples: int = 8
+    alpha: float = 0.0
     gradient: str = "reparameterized"
     baseline: str = "vimco"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.samples < 1:
             raise PassError(f"{self.samples} samples are none", "use one sample at least")
+        if not isfinite(self.alpha):
+            raise PassError(f"the order is {self.alpha}", "use a finite alpha, 0 for IWAE")
+        if self.alpha == 1.0:
+            raise PassError(
+                "the bound of order 1 is the ELBO",
+                f"leave {self.name} out, or use an alpha that is not 1",
+            )
         for value, known in ((self.gradient, _GRADIENTS), (self.baseline, _BASELINES)):
             if value not in known:
                 raise PassError(
@@ -81,7 +93,8 @@ class ImportanceWeightedPass(ModulePass):
                 )
         require_objective(op, self.name)
         for expectation in expectations(op):
-            self._weigh(expectation)
+            if choices(expectation):
+                self._weigh(expectation)
 
     def _weigh(self, expectation: prob.ExpectationOp) -> None:
         _check_untouched(expectation)
@@ -90,7 +103,7 @@ class ImportanceWeightedPass(ModulePass):
         yielded = expectation.terminator
         w = Writer(InsertPoint.before(yielded))
         weight = _total(w, expectation, list(yielded.addends))
-        bound = w.expression(w.insert(estim.LogMeanExpOp(weight.value, self.samples)))
+        bound = w.expression(w.insert(estim.LogMeanExpOp(weight.value, self.samples, self.alpha)))
         if self.gradient == "doubly-reparameterized":
             if scored:
                 raise PassError.at(
@@ -121,7 +134,8 @@ class ImportanceWeightedPass(ModulePass):
             total = term if total is None else total + term
         centred = bound
         if self.samples > 1 and self.baseline == "vimco":
-            centred = bound - w.expression(w.insert(estim.VimcoOp(weight.value, self.samples)))
+            baseline = estim.VimcoOp(weight.value, self.samples, self.alpha)
+            centred = bound - w.expression(w.insert(baseline))
         factor = w.stop_gradient(centred) * float(self.samples)
         return factor if total is None else factor * total
 
@@ -129,8 +143,8 @@ class ImportanceWeightedPass(ModulePass):
         self, w: Writer, expectation: prob.ExpectationOp, weight: Expression, bound: Expression
     ) -> Expression:
         """
-        e·(D + Q) + e²/K·(log w − D), e = K·w̃ held fixed, D and Q being log w and log q with all
-        draws held fixed: log w − D moves through draws alone, D + Q not through log q.
+        e·(D + Q) + (α·e + β·e²/K)·(log w − D), e = K·w̃ held fixed, D and Q being log w and log q
+        with all draws held fixed: log w − D moves through draws alone, D + Q not through log q.
         """
         check_entropies(expectation, weight.value)
         drawn = choices(expectation)
@@ -150,8 +164,13 @@ class ImportanceWeightedPass(ModulePass):
         model = direct
         for density in densities:
             model = model + w.sum(w.expression(fixed[density.result]))
-        share = w.stop_gradient(w.apply("exp", weight - bound))
-        return share * model + share * share * (1.0 / self.samples) * (weight - direct)
+        beta, excess = 1.0 - self.alpha, weight - bound
+        share = w.stop_gradient(w.apply("exp", excess * beta if self.alpha else excess))
+        apart = share * model
+        through = share * share * (beta / self.samples)
+        if self.alpha:
+            through = through + share * self.alpha
+        return apart + through * (weight - direct)
 
 
 def _held(choice: prob.SampleOp) -> SSAValue:

@@ -30,7 +30,7 @@ from relbo_ir.passes.upstreams import mapped
 @dataclass(frozen=True)
 class LowerEstimatorsPass(ModulePass):
     """
-    Writes `estim.score` and `estim.attach` as tensor math, sums the addends, and turns the
+    Writes `estim.score`, `estim.joint` and `estim.attach` as tensor math, sums the addends, and turns the
     gradient of the expectation into the value and gradient of that sum.
 
     Lemma: □(u) = exp(u − stop u) has the value 1 and the derivative of u, and so has
@@ -81,7 +81,7 @@ class LowerEstimatorsPass(ModulePass):
                     "run relbo-lower-sampling or relbo-externalize-draws first",
                     site=sample.site.data,
                 )
-        patterns = GreedyRewritePatternApplier([LowerScore(), LowerAttach()])
+        patterns = GreedyRewritePatternApplier([LowerScore(), LowerJoint(), LowerAttach()])
         PatternRewriteWalker(patterns).rewrite_module(op)
         for gradient in [g for g in op.walk() if isinstance(g, prob.GradientOp)]:
             _lower_gradient(gradient, self.particles)
@@ -114,6 +114,16 @@ def _total(terms: list[Expression]) -> Expression:
     for term in terms[1:]:
         total = total + term
     return total
+
+
+class LowerJoint(RewritePattern):
+    """joint(u, v, …) = Σu + Σv + …"""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: estim.JointOp, rewriter: PatternRewriter, /) -> None:
+        w = Writer(InsertPoint.before(op))
+        total = _total([w.sum(w.expression(part)) for part in op.parts])
+        rewriter.replace(op, [], [total.value])
 
 
 class LowerAttach(RewritePattern):

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
-from xdsl.rewriter import InsertPoint
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import estim, prob
 from relbo_ir.dialects.errors import PassError
-from relbo_ir.passes.analyses.dependence import DependenceOf
+from relbo_ir.dialects.lax import shape_of
+from relbo_ir.passes.analyses.dependence import DependenceOf, Facts
 from relbo_ir.passes.analyses.dependence.facts import Dependence
+from relbo_ir.passes.analyses.dependence.table import Source
 from relbo_ir.passes.analyses.laws import own_draw
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.order import require_scores
 from relbo_ir.passes.rewriting import replace
 from relbo_ir.passes.treatment import SelectivePass, expectations
-from relbo_ir.passes.upstreams import element_density, origin, refined
+from relbo_ir.passes.upstreams import (
+    element_density,
+    parts_of,
+    refined,
+    unknown_upstreams,
+)
 
 _GRANULARITIES = ("site", "axis", "element")
 
@@ -69,23 +77,30 @@ class RaoBlackwellizePass(SelectivePass):
             scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
             if not scores:
                 continue
-            upstreams = dict.fromkeys(u for s in scores for u in s.upstream)
-            unknown = {u for u in upstreams if origin(u) is None}
-            if unknown:
+            if unknown := unknown_upstreams(scores):
                 raise PassError.at(
                     next(s for s in scores if unknown.intersection(s.upstream)),
                     "of an upstream it is not known any more whose log density it is",
                     "run relbo-rao-blackwellize before relbo-expand-densities",
                 )
-            chosen = {
-                u: c for u in upstreams if (c := choice_of(u)) is not None and self.selects(c)
-            }
-            facts = DependenceOf(expectation.body.block, set(chosen.values()))
+            upstreams = dict.fromkeys(u for s in scores for u in s.upstream)
+            parts = {u: [_Part(v, self._chosen(v)) for v in parts_of(u)] for u in upstreams}
+            choices = {p.choice for found in parts.values() for p in found if p.choice is not None}
+            facts = DependenceOf(expectation.body.block, choices)
+            table = {u: _Parts(found) for u, found in parts.items()}
             for score in reversed(scores):  # a score of a score first: its cost is known so
-                self._refine(score, facts, chosen)
+                self._refine(score, facts, table)
+            for upstream in upstreams:
+                if isinstance(joint := upstream.owner, estim.JointOp) and not upstream.uses:
+                    Rewriter.erase_op(joint)
+
+    def _chosen(self, upstream: SSAValue) -> prob.SampleOp | None:
+        """The selected choice whose whole log density an upstream is."""
+        choice = choice_of(upstream)
+        return choice if choice is not None and self.selects(choice) else None
 
     def _refine(
-        self, score: estim.ScoreOp, facts: DependenceOf, chosen: dict[SSAValue, prob.SampleOp]
+        self, score: estim.ScoreOp, facts: DependenceOf, table: dict[SSAValue, _Parts]
     ) -> None:
         if score.baselines:
             raise PassError.at(
@@ -97,18 +112,23 @@ class RaoBlackwellizePass(SelectivePass):
         w = Writer(InsertPoint.before(score))
         upstream: list[SSAValue] = []
         maps: list[tuple[int, ...]] = []
-        for value, axes in zip(score.upstream, score.axis_maps, strict=True):
-            choice = chosen.get(value)
-            if choice is not None and set(axes) <= {-1}:
-                fact = read.get(choice)
-                if fact is None or fact.is_empty:
-                    continue
-                if self.granularity != "site" and not _reads_all(fact):
-                    density = element_density(w, choice)
-                    wide, axes = refined(w, density, fact, self.granularity == "axis")
-                    value = wide.value
-            upstream.append(value)
-            maps.append(axes)
+        for whole, given in zip(score.upstream, score.axis_maps, strict=True):
+            if not set(given) <= {-1}:
+                upstream.append(whole)
+                maps.append(given)
+                continue
+            for value, choice in table[whole].read_by(read):
+                axes = (-1,) * len(shape_of(value))
+                if choice is not None:
+                    fact = read[choice]
+                    if fact.is_empty:
+                        continue
+                    if self.granularity != "site" and not _reads_all(fact):
+                        density = element_density(w, choice)
+                        wide, axes = refined(w, density, fact, self.granularity == "axis")
+                        value = wide.value
+                upstream.append(value)
+                maps.append(axes)
         if not upstream:
             replace(score, [score.cost])
         elif upstream != list(score.upstream) or maps != score.axis_maps:
@@ -116,6 +136,33 @@ class RaoBlackwellizePass(SelectivePass):
             new.location = score.location
             w.insert(new)
             replace(score, [new.result])
+
+
+class _Part(NamedTuple):
+    """A log density, and the choice that is taken from upstreams with it."""
+
+    value: SSAValue
+    choice: prob.SampleOp | None
+
+
+class _Parts:
+    """
+    What an upstream is the sum of, found by choice: an addend looks up what it reads, and does not
+    pass by all the choices that it does not read.
+    """
+
+    def __init__(self, parts: list[_Part]):
+        self._parts = parts
+        self._kept = [n for n, part in enumerate(parts) if part.choice is None]
+        self._places: dict[Source, list[int]] = {}
+        for n, part in enumerate(parts):
+            if part.choice is not None:
+                self._places.setdefault(part.choice, []).append(n)
+
+    def read_by(self, read: Facts) -> list[_Part]:
+        """In order, the parts of choices that are read, and those that are not to be taken."""
+        found = [n for source in read for n in self._places.get(source, [])]
+        return [self._parts[n] for n in sorted([*found, *self._kept])]
 
 
 def choice_of(upstream: SSAValue) -> prob.SampleOp | None:

@@ -27,7 +27,7 @@ def samples_of(expectation: prob.ExpectationOp) -> int:
 
 
 def write_alone(block: Block) -> None:
-    """log_mean_exp(w) = w where there is one sample."""
+    """log_mean_exp(w) = w where there is one sample, whatever the order."""
     for op in list(block.ops):
         if isinstance(op, estim.LogMeanExpOp):
             replace(op, [op.weight])
@@ -43,18 +43,25 @@ def write_samples(loop: estim.ReplicateOp) -> None:
         w = Writer(InsertPoint.before(op))
         weights = w.expression(w.insert(estim.AllSamplesOp(op.weight, count)))
         if isinstance(op, estim.LogMeanExpOp):
-            result = w.logsumexp(weights) - math.log(count)
+            result = _log_mean_exp(w, weights, op.order)
         else:
-            result = _vimco(w, weights, w.expression(block.args[0]))
+            result = _vimco(w, weights, w.expression(block.args[0]), op.order)
         replace(op, [result.value])
 
 
-def _vimco(w: Writer, weights: Expression, index: Expression) -> Expression:
+def _log_mean_exp(w: Writer, weights: Expression, order: float) -> Expression:
+    (count,) = weights.shape
+    if order == 0.0:
+        return w.logsumexp(weights) - math.log(count)
+    return (w.logsumexp(weights * (1.0 - order)) - math.log(count)) * (1.0 / (1.0 - order))
+
+
+def _vimco(w: Writer, weights: Expression, index: Expression, order: float) -> Expression:
     """The log-mean-exp of weights with the one at the index replaced by the mean of the others."""
     (count,) = weights.shape
     mine = w.call("eq", w.iota(index, [count], 0), index)
     others = w.sum(w.select(mine, weights, w.constant(weights.value.type, 0.0)))
     filled = w.select(mine, weights, w.broadcast(others * (1.0 / (count - 1)), [count]))
-    baseline = w.logsumexp(filled) - math.log(count)
+    baseline = _log_mean_exp(w, filled, order)
     finite = w.select(w.apply("is_finite", baseline), 0.0, baseline)
     return w.stop_gradient(finite)

@@ -23,7 +23,8 @@ from relbo_ir.passes.treatment import SelectivePass, expectations
 class ScoreFunctionPass(SelectivePass):
     """
     Holds the draws of choices fixed and weighs every addend by their scores:
-    ∇E_q[c] = E_q[∇c + c ∇ log q], so c becomes c·□(Σ log q) with □(u) = exp(u − stop u).
+    ∇E_q[c] = E_q[∇c + c ∇ log q], so c becomes c·□(Σ log q) with □(u) = exp(u − stop u). Of
+    several choices the sum is one value, `estim.joint`, that weighs all addends.
 
     Lemma: the gradient of an expectation (Williams 1992; Schulman et al. 2015; DiCE, Foerster et
     al. 2018). Side condition: the support of q does not depend on the parameters, and an error
@@ -83,9 +84,12 @@ def _score(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> Non
         density = prob.LogDensityOp(choice.law, choice.value, dist.float_element(choice.law))
         density.location = choice.location
         upstream.append(builder.insert(density).result)
-    maps = [[-1] * len(shape_of(u)) for u in upstream]
+    if not yielded.addends:
+        return
+    weight = upstream[0] if len(upstream) == 1 else builder.insert(estim.JointOp(upstream)).result
+    maps = [[-1] * len(shape_of(weight))]
     for index, addend in enumerate(yielded.addends):
-        score = builder.insert(estim.ScoreOp(addend, upstream, maps))
+        score = builder.insert(estim.ScoreOp(addend, [weight], maps))
         yielded.operands[index] = score.result
 
 

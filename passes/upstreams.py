@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from xdsl.dialects.builtin import BoolAttr, StringAttr, TensorType, i32
 from xdsl.ir import Operation, SSAValue
+from xdsl.rewriter import InsertPoint
 
-from relbo_ir.dialects import dist, lax, prob
-from relbo_ir.dialects.lax import ints
+from relbo_ir.dialects import dist, estim, lax, prob
+from relbo_ir.dialects.lax import ints, shape_of
 from relbo_ir.dialects.tensors import with_shape
 from relbo_ir.passes.analyses.dependence.facts import Along, Dependence, Ints, span
 from relbo_ir.passes.expressions import Expression, Writer
+from relbo_ir.passes.rewriting import replace
 
 _LARGEST_MASK = 1 << 20
 """Elements of a constant 0-1 matrix; where it would be larger, the upstream is summed whole."""
@@ -26,6 +30,28 @@ def element_density(w: Writer, choice: prob.SampleOp) -> Expression:
     return w.expression(w.insert(density))
 
 
+def parts_of(upstream: SSAValue) -> list[SSAValue]:
+    """The log densities that an upstream is the sum of: itself, but where it is a joint one."""
+    return list(op.parts) if isinstance(op := upstream.owner, estim.JointOp) else [upstream]
+
+
+def parted(score: estim.ScoreOp) -> estim.ScoreOp:
+    """The score in its place with the parts of joint upstreams for these, of the same baselines."""
+    upstream: list[SSAValue] = []
+    maps: list[tuple[int, ...]] = []
+    baselines: list[SSAValue] = []
+    for n, (value, axes) in enumerate(zip(score.upstream, score.axis_maps, strict=True)):
+        for part in parts_of(value):
+            upstream.append(part)
+            maps.append(axes if part is value else (-1,) * len(shape_of(part)))
+            baselines += score.baselines[n : n + 1]
+    new = estim.ScoreOp(score.cost, upstream, maps, baselines)
+    new.location = score.location
+    Writer(InsertPoint.before(score)).insert(new)
+    replace(score, [new.result])
+    return new
+
+
 def origin(upstream: SSAValue) -> prob.SampleOp | None:
     """The choice whose log density an upstream was made of; None where densities are expanded."""
     op = upstream.owner
@@ -35,6 +61,12 @@ def origin(upstream: SSAValue) -> prob.SampleOp | None:
         return None
     draw = op.value.owner
     return draw if isinstance(draw, prob.SampleOp) else None
+
+
+def unknown_upstreams(scores: Sequence[estim.ScoreOp]) -> set[SSAValue]:
+    """The upstreams of which it is not known any more whose log densities they are."""
+    upstreams = dict.fromkeys(u for score in scores for u in score.upstream)
+    return {u for u in upstreams if any(origin(part) is None for part in parts_of(u))}
 
 
 def _elements(w: Writer, law: SSAValue) -> SSAValue:

@@ -182,10 +182,11 @@ def _bound(ops: list[Operation]) -> Iterator[str]:
     """What an addend is that is no sum of log densities but the log of a mean of weights."""
     for op in ops:
         if isinstance(op, estim.LogMeanExpOp):
-            yield (
-                f"    the importance-weighted bound of {op.samples.value.data} samples: tighter than "
-                "the ELBO, and as an estimate of the ELBO biased"
-            )
+            count = f"{op.samples.value.data} samples"
+            bound = f"the importance-weighted bound of {count}: tighter than the ELBO, and"
+            if op.order != 0.0:
+                bound = f"Rényi's bound of order {op.order:g} of {count}: another objective,"
+            yield f"    {bound} as an estimate of the ELBO biased"
 
 
 def _scored(upstream: SSAValue) -> list[str]:

@@ -37,12 +37,14 @@ def log_sum(weights: Any) -> float:
 
 
 def exact_bound(
-    module: ModuleOp, at: Arguments, samples: int, precision: Precision = PLAIN
+    module: ModuleOp, at: Arguments, samples: int, precision: Precision = PLAIN, alpha: float = 0.0
 ) -> tuple[float, dict[str, Any]]:
     """
-    E[log (1/K)·Σ wₖ] and its derivative, of a program of level 2: over every K-tuple of its joint
-    outcomes, the product of their probabilities and the log mean of their weights.
+    E[(1/β)·log (1/K)·Σ wₖ^β], β = 1 − alpha, and its derivative, of a program of level 2: over
+    every K-tuple of its joint outcomes, the product of their probabilities and the log mean of
+    their weights' powers.
     """
+    beta = 1.0 - alpha
     outcomes = interpret_module(module, at, precision)
     count = len(outcomes.sampled_index)
     mass = np.broadcast_to(outcomes.summed.value, (count,))
@@ -53,11 +55,11 @@ def exact_bound(
         for t in (outcomes.summed.tangent, outcomes.total.tangent)
     )
     tuples = np.indices((count,) * samples).reshape(samples, -1)
-    log_mean = np.logaddexp.reduce(weight[tuples], axis=0) - math.log(samples)
+    log_mean = (np.logaddexp.reduce(beta * weight[tuples], axis=0) - math.log(samples)) / beta
     together = np.prod(mass[tuples], axis=0)
     gradient = np.zeros(size)
     for k in range(samples):
-        share = np.exp(weight[tuples[k]] - log_mean) / samples
+        share = np.exp(beta * (weight[tuples[k]] - log_mean)) / samples
         rest = np.prod(np.delete(mass[tuples], k, axis=0), axis=0)
         gradient += of_weight[:, tuples[k]] @ (together * share)
         gradient += of_mass[:, tuples[k]] @ (rest * log_mean)
@@ -72,9 +74,10 @@ def assert_exact(
     at: Arguments,
     samples: int,
     precision: Precision = PLAIN,
+    alpha: float = 0.0,
 ) -> None:
     """The treated program's value and gradient are the bound's."""
-    value, slopes = exact_bound(plain, at, samples, precision)
+    value, slopes = exact_bound(plain, at, samples, precision, alpha)
     result = interpret_module(treated, at, precision)
     assert result.value() == pytest.approx(value, rel=1e-9, abs=1e-9)
     for name, slope in slopes.items():
@@ -114,6 +117,24 @@ def test_scored_samples_are_exact(samples: int, baseline: str) -> None:
     treated = apply(coins(), f"relbo-importance-weighted{{samples={samples} baseline={baseline}}}")
     assert hows(treated) == {"a": "score", "b": "score"}
     assert_exact(treated, coins(), COIN_AT, samples)
+
+
+ORDERS = [-1.0, 0.5, 2.0]
+
+
+@pytest.mark.parametrize("alpha", ORDERS)
+@pytest.mark.parametrize("baseline", ["vimco", "none"])
+def test_scored_samples_of_other_orders_are_exact(alpha: float, baseline: str) -> None:
+    options = f"samples=3 alpha={alpha} baseline={baseline}"
+    treated = apply(coins(), f"relbo-importance-weighted{{{options}}}")
+    assert_exact(treated, coins(), COIN_AT, 3, alpha=alpha)
+
+
+def test_the_order_tends_to_the_elbo() -> None:
+    elbo = interpret_module(coins(), COIN_AT).value()
+    values = [exact_bound(coins(), COIN_AT, 3, alpha=a)[0] for a in (-1.0, 0.0, 0.5, 1.0 - 1e-6)]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] == pytest.approx(elbo, abs=1e-5) and values[-2] > elbo + 1e-3
 
 
 def test_one_sample_is_the_elbo() -> None:
@@ -224,6 +245,20 @@ def test_reparameterized_samples_are_exact(samples: int) -> None:
     assert_exact(treated, normals(), NORMAL_AT, samples, Precision(normal_nodes=5))
 
 
+@pytest.mark.parametrize("alpha", [-0.25, 0.5, 2.0])
+def test_double_reparameterization_of_other_orders(alpha: float) -> None:
+    """The same gradient; of lower orders the nodes are too few."""
+    options = f"samples=2 alpha={alpha}"
+    plain = apply(normals(), f"relbo-importance-weighted{{{options}}}")
+    assert_exact(plain, normals(), NORMAL_AT, 2, Precision(normal_nodes=5), alpha)
+    twice = apply(normals(), f"relbo-importance-weighted{{{options} {TWICE}}}")
+    one, other = (
+        interpret_module(module, NORMAL_AT, Precision(normal_nodes=18)) for module in (plain, twice)
+    )
+    for name, slope in one.gradient().items():
+        assert other.gradient()[name] == pytest.approx(slope, rel=1e-8, abs=1e-9), name
+
+
 def test_double_reparameterization_keeps_the_gradient() -> None:
     """Shared parameters, a guide under a guide; both are quadrature, of 18 nodes an element."""
     plain = apply(normals(), "relbo-importance-weighted{samples=2}")
@@ -310,6 +345,7 @@ def test_scored_and_reparameterized_choices_mix() -> None:
 
 ENTROPY_TWICE = POSTERIOR.replace('"x" %ll', '"x" %hq')
 REFUSED = {
+    "order 1": (coins, ("relbo-importance-weighted{alpha=1.0}",), "of order 1 is the ELBO"),
     "no samples": (coins, ("relbo-importance-weighted{samples=0}",), "0 samples are none"),
     "option": (coins, ('relbo-importance-weighted{gradient="g"}',), "'g' is no option"),
     "decided": (

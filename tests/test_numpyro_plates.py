@@ -393,9 +393,25 @@ def _first_in_the_scale(z: Any) -> None:
         rb.observe("y", dist.Normal(0.0, 1.0), 3.0)
 
 
+def _through(function: Any) -> Any:
+    """Observations whose means are a function of the whole choice, of its shape."""
+    return lambda z: rb.observe("y", dist.Normal(function(z), 1.0), 3.0)
+
+
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(
-    "reader", [_sum_in_the_factor, _sum_in_the_law, _mean_in_the_guide, _first_in_the_scale]
+    "reader",
+    [
+        _sum_in_the_factor,
+        _sum_in_the_law,
+        _mean_in_the_guide,
+        _first_in_the_scale,
+        _through(jnp.cumsum),
+        _through(jnp.flip),
+        _through(jnp.sort),
+        _through(jax.nn.softmax),
+        _through(lambda z: z - jax.nn.logsumexp(z, keepdims=True)),
+    ],
 )
 def test_a_minibatch_whose_elements_are_mixed_is_refused(reader: Any, count: int) -> None:
     """One element too: its plate has others, which the whole plate would read."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpyro.distributions as nd
 import pytest
 from helpers.texts import COIN, LAW, apply, hows, objective_module, plans
-from oracle import interpret_module
+from oracle import Precision, interpret_module
 from xdsl.dialects.builtin import ModuleOp
 
 import relbo_ir
@@ -312,6 +312,29 @@ def test_baselines_by_family() -> None:
     based = apply(module(), *steps, 'relbo-baseline{kind="leave-one-out" families=BernoulliLogits}')
     scores = [op for op in based.walk() if isinstance(op, estim.ScoreOp)]
     assert sorted(bool(op.baselines) for op in scores) == [False, False, True, True]
+
+
+def test_baselines_by_site_of_a_joint_upstream() -> None:
+    """A part of the joint upstream takes the baseline: the same as of upstreams that stand apart."""
+    one = 'relbo-baseline{kind="leave-one-out" sites=a}'
+    joint = apply(module(), "relbo-score-function", one)
+    scores = [op for op in joint.walk() if isinstance(op, estim.ScoreOp)]
+    assert [len(op.upstream) for op in scores] == [3, 3]
+    each = [f"relbo-score-function{{sites={site}}}" for site in "zba"]
+    apart = interpret_module(apply(module(), *each, one), AT, Precision(normal_nodes=4))
+    plain = interpret_module(apply(module(), *each), AT, Precision(normal_nodes=4))
+    found = interpret_module(joint, AT, Precision(normal_nodes=4))
+    truth = interpret_module(module(), AT).gradient()
+    for name, variance in apart.gradient_variance().items():
+        assert found.gradient()[name] == pytest.approx(truth[name], rel=1e-9)
+        assert found.gradient_variance()[name] == pytest.approx(variance, rel=1e-9)
+    assert abs(found.gradient_variance()["p"] - plain.gradient_variance()["p"]) > 1e-3
+    with pytest.raises(PassError, match="has a baseline already"):
+        apply(joint, one)
+    whole = apply(module(), "relbo-score-function", 'relbo-baseline{kind="leave-one-out"}')
+    assert [len(op.upstream) for op in whole.walk() if isinstance(op, estim.ScoreOp)] == [1, 1]
+    with pytest.raises(PassError, match="has a baseline already"):
+        apply(whole, one)
 
 
 def test_pruning_by_site() -> None:

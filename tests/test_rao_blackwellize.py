@@ -559,6 +559,31 @@ def _two_coins() -> ModuleOp:
     return objective_module({"p": "unit_interval"}, body)
 
 
+def test_one_more_choice_is_a_few_more_operands() -> None:
+    """Before pruning every addend is weighed by every choice, by one value that they share."""
+
+    def model(count: int) -> None:
+        for k in range(count):
+            z = relbo_ir.sample(f"z{k}", nd.Bernoulli(0.3))
+            relbo_ir.observe(f"y{k}", nd.Normal(1.0 * z, 1.0), 0.5)
+
+    def guide(count: int) -> None:
+        for k in range(count):
+            relbo_ir.sample(f"z{k}", nd.Bernoulli(logits=relbo_ir.param(f"p{k}", 0.1)))
+
+    def sizes(count: int) -> list[int]:
+        module, _ = trace_elbo(model, guide, split_call(model, (count,), {}))
+        found: list[int] = []
+        for steps in (("objective", "relbo-score-function"), ("relbo-rao-blackwellize",)):
+            for step in steps:
+                run(module, resolve(step))
+            found.append(sum(1 + len(op.operands) for op in module.walk()))
+        return found
+
+    five, ten, twenty = (np.array(sizes(count)) for count in (5, 10, 20))
+    np.testing.assert_array_equal(twenty - ten, 2 * (ten - five))
+
+
 def test_the_score_of_a_score_is_pruned_too() -> None:
     """What was written while pruning once counted as independent of every choice."""
     steps = ("relbo-score-function{sites=a}", "relbo-score-function{sites=b}")

@@ -26,6 +26,7 @@ from relbo_ir.passes.assign_estimators import AssignEstimatorsPass
 from relbo_ir.passes.lower_estimators import LowerEstimatorsPass
 from relbo_ir.passes.pathwise import PathwisePass
 from relbo_ir.passes.score_function import ScoreFunctionPass
+from relbo_ir.passes.upstreams import parted
 
 # Two coins, the second's law reading the first; their entropies and (a + 3b)² are the addends.
 COINS = f"""
@@ -91,7 +92,7 @@ def test_an_enumerated_coin_left_upstream_counts_twice() -> None:
     _set_how(both, "b", How.ENUMERATED)
     doubled = _meaning(both).gradient()["r"]
     assert doubled == pytest.approx(2.0 * truth.gradient()["r"], abs=1e-12)
-    (score,) = (op for op in both.walk() if isinstance(op, estim.ScoreOp))
+    score = parted(next(op for op in both.walk() if isinstance(op, estim.ScoreOp)))
     erased = estim.ScoreOp(score.cost, list(score.upstream)[:1], score.axis_maps[:1])
     block = score.parent_block()
     assert block is not None

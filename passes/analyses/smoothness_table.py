@@ -52,6 +52,7 @@ SMOOTH_OPS = {
     "lax.conv_general_dilated",
     "estim.log_mean_exp",
     "estim.score",
+    "estim.joint",
 }
 LIPSCHITZ_OPS = {
     f"lax.{short}"

@@ -123,19 +123,19 @@ class Choices:
         others = [table[self.particle(p)] for p in range(1, self.copies)]
         return Dual(np.mean(others, axis=0))
 
-    def log_mean_exp(self, weight: Dual) -> Dual:
-        """log (1/K)·Σₖ exp wₖ over all K copies, of a value of the first one."""
+    def log_mean_exp(self, weight: Dual, order: float) -> Dual:
+        """(1/β)·log (1/K)·Σₖ exp β·wₖ over all K copies, β = 1 − order, of a value of the first."""
         lanes = [self._of_copy(weight, p) for p in range(self.copies)]
         table = np.stack([lane.value for lane in lanes])
-        result = _log_mean_exp(table)
-        shares = [np.exp(row - result) / self.copies for row in table]
+        result = _log_mean_exp(table, order)
+        shares = [np.exp((1.0 - order) * (row - result)) / self.copies for row in table]
         parts = zip(lanes, shares, strict=True)
         return chain(result, *((lane, lambda share=share: share) for lane, share in parts))
 
-    def vimco(self, weight: Dual) -> Dual:
+    def vimco(self, weight: Dual, order: float) -> Dual:
         """The same, with the first copy's value replaced by the mean of the others' ones."""
         lanes = [self._of_copy(weight, p).value for p in range(1, self.copies)]
-        result = _log_mean_exp(np.stack([np.mean(lanes, axis=0), *lanes]))
+        result = _log_mean_exp(np.stack([np.mean(lanes, axis=0), *lanes]), order)
         return Dual(np.where(np.isfinite(result), result, 0.0))
 
     def _of_copy(self, x: Dual, number: int) -> Dual:
@@ -220,11 +220,12 @@ class Choices:
         return value, weight
 
 
-def _log_mean_exp(table: Array) -> Array:
+def _log_mean_exp(table: Array, order: float) -> Array:
     """Along the first axis."""
-    peak = np.max(table, axis=0)
+    powers = (1.0 - order) * table
+    peak = np.max(powers, axis=0)
     shift = np.where(np.isfinite(peak), peak, 0.0)
-    return shift + np.log(np.mean(np.exp(table - shift), axis=0))
+    return (shift + np.log(np.mean(np.exp(powers - shift), axis=0))) / (1.0 - order)
 
 
 def _weighted(x: Dual, weight: Dual) -> Dual:

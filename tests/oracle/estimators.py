@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relbo_ir.dialects.estim import AttachOp, ScoreOp
+from relbo_ir.dialects.estim import AttachOp, JointOp, ScoreOp
 
 from .dual import Array, Dual, aligned, chain, rowwise, total
 
@@ -37,6 +37,16 @@ def _mapped(u: Dual, axes: tuple[int, ...], shape: tuple[int, ...]) -> Dual:
         return moved.reshape(array.shape[0], *wide)
 
     return aligned(rowwise(summed, arrange), shape)
+
+
+def joint(op: JointOp, operands: list[Dual]) -> Dual:
+    """The sum of all elements of all operands."""
+    result = total(operands[0], range(len(operands[0].shape)))
+    for operand in operands[1:]:
+        rest = total(operand, range(len(operand.shape)))
+        direct = result
+        result = chain(direct.value + rest.value, (direct, lambda: 1.0), (rest, lambda: 1.0))
+    return result
 
 
 def attach(op: AttachOp, operands: list[Dual]) -> Dual:

@@ -122,12 +122,14 @@ def _expectation(
     choices = Choices(sites, precision, copies)
 
     def log_mean_exp(bound: Operation) -> None:
-        weight = machine.number(bound.operands[0])
-        machine.values[bound.results[0]] = choices.log_mean_exp(weight)
+        assert isinstance(bound, LogMeanExpOp)
+        weight = machine.number(bound.weight)
+        machine.values[bound.result] = choices.log_mean_exp(weight, bound.order)
 
     def vimco(baseline: Operation) -> None:
-        weight = machine.number(baseline.operands[0])
-        machine.values[baseline.results[0]] = choices.vimco(weight)
+        assert isinstance(baseline, VimcoOp)
+        weight = machine.number(baseline.weight)
+        machine.values[baseline.result] = choices.vimco(weight, baseline.order)
 
     def leave_one_out(left_out: Operation) -> None:
         cost = machine.number(left_out.operands[0])

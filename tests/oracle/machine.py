@@ -13,12 +13,12 @@ from xdsl.dialects.func import ReturnOp as PlainReturnOp
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from relbo_ir.dialects import prob
-from relbo_ir.dialects.estim import AttachOp, ScoreOp
+from relbo_ir.dialects.estim import AttachOp, JointOp, ScoreOp
 from relbo_ir.dialects.lax import shape_of
 
 from .calls import WrongNumberOfArguments, evaluate_call
 from .dual import Dual
-from .estimators import attach, score
+from .estimators import attach, joint, score
 from .laws import Law, law_of
 from .ops import dtype_of, evaluate
 
@@ -79,6 +79,8 @@ class Machine:
         operands = [self.number(x) for x in op.operands]
         if isinstance(op, ScoreOp):
             results: list[Dual] = [score(op, operands)]
+        elif isinstance(op, JointOp):
+            results = [joint(op, operands)]
         elif isinstance(op, AttachOp):
             results = [attach(op, operands)]
         else:

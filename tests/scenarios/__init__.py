@@ -13,8 +13,6 @@ Not tested here:
 | GV-53, in part | the straight-through derivative itself: what rounds a draw is scored here |
 | GV-25 to GV-30, in part | a KL in closed form: a guide that asks for one is treated as any other |
 | GV-36, GV-41, in part | measure-valued derivatives; the coins are exact, scored or DisARM's instead |
-| GV-44, in part | a density that raises in Python: it is traced where it is masked away, and not run |
-| GV-46, PS-06, in part | Rényi's bound, but for α = 0 without minibatches, the importance-weighted one |
 | DC-01 to DC-09, in part | ORDER sets: here weights are read off values, never off the program's order |
 | DC-12, in part | a choice that cannot be reparameterised is a choice whose treatment is the score |
 

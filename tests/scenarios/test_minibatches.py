@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpyro import handlers
 from scipy import stats
 
 import relbo_ir as rb
-from relbo_ir.dialects.errors import ModelError, PassError
+from relbo_ir.dialects.errors import ModelError
 from scenarios.draws import batches, normals, product
 from scenarios.programs import EXACT, PLANNED, PRUNED, Array, Scenario, mean
 
@@ -99,23 +100,22 @@ def test_ps_06_nothing_to_draw_but_minibatches(sizes: tuple[int, int]) -> None:
     np.testing.assert_allclose(mean(weights, value), whole, rtol=1e-12)
 
 
-WEIGHTED = ("objective", "relbo-importance-weighted{samples=10}", "program")
-
-
-def test_ps_06_the_importance_weighted_bound_of_whole_plates() -> None:
-    """Rényi's bound of α = 0: without choices it is the sum of all observations' log densities."""
-    scenario = _observations(3, 5)
-    objective = rb.ELBO(scenario.model, scenario.guide).compile(pipeline=WEIGHTED)
-    value, gradient = objective.value_and_grad(objective.init(0), 0)
-    np.testing.assert_allclose(value, np.sum(np.log(PROBABILITIES)), rtol=1e-12)
-    np.testing.assert_allclose(gradient["p"], 1.0 / PROBABILITIES, rtol=1e-12)
-
-
-def test_ps_06_the_importance_weighted_bound_has_no_minibatches() -> None:
-    """A log mean of weights of minibatches bounds nothing that a whole plate has: it is refused."""
-    scenario = _observations(2, 5)
-    with pytest.raises(PassError, match='plate "N"'):
-        rb.ELBO(scenario.model, scenario.guide).compile(pipeline=WEIGHTED)
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_ps_06_renyis_bound_of_nothing_to_draw_but_minibatches(n: int, alpha: float) -> None:
+    """Without choices it is, of every order, that sum of log densities: of one of three batches."""
+    scenario = _observations(n, 5)
+    weighted = f"relbo-importance-weighted{{samples=10 alpha={alpha}}}"
+    steps = ("objective", weighted, "program")
+    objective = rb.ELBO(scenario.model, scenario.guide).compile(pipeline=steps)
+    rows = np.sum(np.log(PROBABILITIES), axis=(1, 2))
+    possible = [3.0 / n * rows[list(b)].sum() for b in itertools.combinations(range(3), n)]
+    found = [objective.value_and_grad(objective.init(0), seed) for seed in range(8)]
+    for value, gradient in found:
+        assert np.isclose(value, possible, rtol=1e-12).any()
+        read = np.any(gradient["p"] != 0.0, axis=(1, 2))
+        np.testing.assert_allclose(gradient["p"][read], 3.0 / n / PROBABILITIES[read], rtol=1e-12)
+    assert len({float(value) for value, _ in found}) > (n < 3)
 
 
 POINTS = np.array([0.0975, 0.2153125]) + np.array(

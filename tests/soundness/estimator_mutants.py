@@ -20,6 +20,7 @@ from relbo_ir.passes import (
     score_function,
 )
 from relbo_ir.passes.expressions import Writer
+from relbo_ir.passes.upstreams import parted, parts_of
 
 from .mutant import Mutant, replaced, wrapped
 
@@ -28,10 +29,11 @@ def _without_last_upstream(original: Any) -> Any:
     def mutant(expectation: prob.ExpectationOp, treated: Any) -> None:
         original(expectation, treated)
         for score in [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]:
-            kept, maps = list(score.upstream)[:-1], score.axis_maps[:-1]
-            new = estim.ScoreOp(score.cost, kept, maps)
-            expectation.body.block.insert_op_before(new, score)
-            score.result.replace_all_uses_with(new.result)
+            whole = parted(score)
+            kept, maps = list(whole.upstream)[:-1], whole.axis_maps[:-1]
+            new = estim.ScoreOp(whole.cost, kept, maps)
+            expectation.body.block.insert_op_before(new, whole)
+            whole.result.replace_all_uses_with(new.result)
 
     return mutant
 
@@ -44,7 +46,7 @@ def _masked(original: Any) -> Any:
         block = expectation.body.block
         masks = [op.mask for op in block.ops if isinstance(op, dist.MaskOp)]
         scores = [op for op in block.ops if isinstance(op, estim.ScoreOp)]
-        for density in {u.owner for score in scores for u in score.upstream}:
+        for density in {p.owner for s in scores for u in s.upstream for p in parts_of(u)}:
             if isinstance(density, prob.LogDensityOp) and masks:
                 law = Writer(InsertPoint.before(density)).insert(dist.MaskOp(density.law, masks[0]))
                 density.operands[0] = law

@@ -229,8 +229,13 @@ class Dependence:
         return replace(hull, box=box, along=tuple(moved(a) for a in self.along))
 
     def running(self, axis: int, reverse: bool) -> Dependence:
-        """Element i along the axis reads what elements 0 … i read; i … n − 1 if reversed."""
+        """
+        Element i along the axis reads what elements 0 … i read; i … n − 1 if reversed. One element
+        reads all of itself, not its own: so many more of a minibatch would read each other.
+        """
         n = self.shape[axis]
+        if n == 1:
+            return self.forget([axis])
         start, stop = self.box[axis]
         mine = (start, n) if not reverse else (0, stop)
 
@@ -355,6 +360,8 @@ def _joined(a: Along, b: Along, mine: Box, theirs: Box, shape: tuple[int, ...]) 
     axis = a.axis if a.axis is not None else b.axis
     if a.axis is not None and b.axis is not None and a.axis != b.axis:
         a, b, axis = a.hull, b.hull, None
+    elif axis is not None and shape[axis] == 1 and None in (a.axis, b.axis):
+        a, b, axis = a.hull, b.hull, None  # as of `running`: one element that reads all of itself
     elif axis is None:
         axis = next((k for k, (p, q) in enumerate(zip(mine, theirs, strict=True)) if p != q), None)
     if axis is None:

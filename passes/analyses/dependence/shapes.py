@@ -76,7 +76,8 @@ def _sort(op: lax.SortOp, facts: list[Facts]) -> list[Facts]:
 def _reverse(op: lax.RevOp, facts: list[Facts]) -> list[Facts]:
     def move(d: Dependence) -> Dependence:
         for axis in tuple_of(op.dimensions):
-            d = d.take(axis, span(0, d.shape[axis])[::-1])
+            n = d.shape[axis]
+            d = d.forget([axis]) if n == 1 else d.take(axis, span(0, n)[::-1])
         return d
 
     return [each(facts[0], move)]

@@ -33,8 +33,9 @@ prob.func @elbo(%m: tensor<f32> {prob.role = #prob.parameter<#prob.name"m", #pro
 // CHECK-NEXT:         %c = lax.square %z : tensor<f32>
 // CHECK-NEXT:         %0 = prob.log_density %q at %z : !prob.law<tensor<f32>>, tensor<f32> -> tensor<f32>
 // CHECK-NEXT:         %1 = prob.log_density %r at %b : !prob.law<tensor<i32>>, tensor<i32> -> tensor<f32>
-// CHECK-NEXT:         %2 = estim.score %c upstream(%0, %1) {maps = [array<i64>, array<i64>]} : tensor<f32>, (tensor<f32>, tensor<f32>)
-// CHECK-NEXT:         prob.yield "c" %2 : tensor<f32>
+// CHECK-NEXT:         %2 = estim.joint %0, %1 : tensor<f32>, tensor<f32> -> tensor<f32>
+// CHECK-NEXT:         %3 = estim.score %c upstream(%2) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
+// CHECK-NEXT:         prob.yield "c" %3 : tensor<f32>
 // CHECK-NEXT:       } : tensor<f32>
 // CHECK-NEXT:       prob.yield_value %e : tensor<f32>
 // CHECK-NEXT:     }

@@ -209,3 +209,23 @@
 %s = "test.op"() : () -> tensor<f32>
 %b = estim.running_mean %s {state = #prob.name"s", decay = 1.0 : f64} : tensor<f32>
 // CHECK: a decay lies between 0 and 1, unlike 1.0
+
+// -----
+
+// No log density
+%j = "estim.joint"() : () -> tensor<f32>
+// CHECK: a joint log density has one part at least
+
+// -----
+
+// A sum of densities of another precision
+%u, %v = "test.op"() : () -> (tensor<8xf32>, tensor<3xf64>)
+%j = estim.joint %u, %v : tensor<8xf32>, tensor<3xf64> -> tensor<f32>
+// CHECK: a sum of all elements of tensor<3xf64> is no tensor<f32>
+
+// -----
+
+// The order of the ELBO
+%s = "test.op"() : () -> tensor<f32>
+%b = estim.log_mean_exp %s {samples = 8 : i64, alpha = 1.0 : f64} : tensor<f32>
+// CHECK: estim.log_mean_exp is of a finite order but 1, not 1.0

@@ -8,6 +8,7 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
   %score = estim.score %c upstream(%u, %v) {maps = [array<i64: 0>, array<i64: -1>]} : tensor<8xf32>, (tensor<8xf32>, tensor<3xf32>)
   %none = estim.score %c upstream() {maps = []} : tensor<8xf32>, ()
   %centred = estim.score %s upstream(%v) baselines(%s) {maps = [array<i64: -1>]} : tensor<f32>, (tensor<3xf32>) baselines (tensor<f32>)
+  %joint = estim.joint %u, %v : tensor<8xf32>, tensor<3xf32> -> tensor<f32>
   %attach = estim.attach %c gradient_of %u : tensor<8xf32>
   %e = prob.expectation {
     %law = dist.bernoulli_logits %s : (tensor<f32>) -> !prob.law<tensor<i32>>
@@ -16,6 +17,7 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
     prob.yield "s" %s : tensor<f32>
   } : tensor<f32>
   %bound = estim.log_mean_exp %s {samples = 8 : i64} : tensor<f32>
+  %renyi = estim.log_mean_exp %s {samples = 8 : i64, alpha = 5.000000e-01 : f64} : tensor<f32>
   %without = estim.vimco %s {samples = 8 : i64} : tensor<f32>
   %all = estim.all_samples %s : tensor<f32> -> tensor<8xf32>
   %others = estim.leave_one_out %c : tensor<8xf32>
@@ -41,6 +43,7 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
 // CHECK-NEXT:     %score = estim.score %c upstream(%u, %v) {maps = [array<i64: 0>, array<i64: -1>]} : tensor<8xf32>, (tensor<8xf32>, tensor<3xf32>)
 // CHECK-NEXT:     %none = estim.score %c upstream() {maps = []} : tensor<8xf32>, ()
 // CHECK-NEXT:     %centred = estim.score %s upstream(%v) baselines(%s) {maps = [array<i64: -1>]} : tensor<f32>, (tensor<3xf32>) baselines(tensor<f32>)
+// CHECK-NEXT:     %joint = estim.joint %u, %v : tensor<8xf32>, tensor<3xf32> -> tensor<f32>
 // CHECK-NEXT:     %attach = estim.attach %c gradient_of %u : tensor<8xf32>
 // CHECK-NEXT:     %e = prob.expectation {
 // CHECK-NEXT:       %law = dist.bernoulli_logits %s : (tensor<f32>) -> !prob.law<tensor<i32>>
@@ -49,6 +52,7 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
 // CHECK-NEXT:       prob.yield "s" %s : tensor<f32>
 // CHECK-NEXT:     } : tensor<f32>
 // CHECK-NEXT:     %bound = estim.log_mean_exp %s {samples = 8 : i64} : tensor<f32>
+// CHECK-NEXT:     %renyi = estim.log_mean_exp %s {samples = 8 : i64, alpha = 5.000000e-01 : f64} : tensor<f32>
 // CHECK-NEXT:     %without = estim.vimco %s {samples = 8 : i64} : tensor<f32>
 // CHECK-NEXT:     %all = estim.all_samples %s : tensor<f32> -> tensor<8xf32>
 // CHECK-NEXT:     %others = estim.leave_one_out %c : tensor<8xf32>
@@ -76,6 +80,7 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
 // GENERIC-NEXT:     %score = "estim.score"(%c, %u, %v) <{maps = [array<i64: 0>, array<i64: -1>], operandSegmentSizes = array<i32: 1, 2, 0>}> : (tensor<8xf32>, tensor<8xf32>, tensor<3xf32>) -> tensor<8xf32>
 // GENERIC-NEXT:     %none = "estim.score"(%c) <{maps = [], operandSegmentSizes = array<i32: 1, 0, 0>}> : (tensor<8xf32>) -> tensor<8xf32>
 // GENERIC-NEXT:     %centred = "estim.score"(%s, %v, %s) <{maps = [array<i64: -1>], operandSegmentSizes = array<i32: 1, 1, 1>}> : (tensor<f32>, tensor<3xf32>, tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:     %joint = "estim.joint"(%u, %v) : (tensor<8xf32>, tensor<3xf32>) -> tensor<f32>
 // GENERIC-NEXT:     %attach = "estim.attach"(%c, %u) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
 // GENERIC-NEXT:     %e = "prob.expectation"() ({
 // GENERIC-NEXT:       %law = "dist.bernoulli_logits"(%s) : (tensor<f32>) -> !prob.law<tensor<i32>>
@@ -84,6 +89,7 @@ func.func @estimators(%c: tensor<8xf32>, %u: tensor<8xf32>, %v: tensor<3xf32>, %
 // GENERIC-NEXT:       "prob.yield"(%s) <{names = [#prob.name"s"]}> : (tensor<f32>) -> ()
 // GENERIC-NEXT:     }) : () -> tensor<f32>
 // GENERIC-NEXT:     %bound = "estim.log_mean_exp"(%s) <{samples = 8 : i64}> : (tensor<f32>) -> tensor<f32>
+// GENERIC-NEXT:     %renyi = "estim.log_mean_exp"(%s) <{samples = 8 : i64, alpha = 5.000000e-01 : f64}> : (tensor<f32>) -> tensor<f32>
 // GENERIC-NEXT:     %without = "estim.vimco"(%s) <{samples = 8 : i64}> : (tensor<f32>) -> tensor<f32>
 // GENERIC-NEXT:     %all = "estim.all_samples"(%s) : (tensor<f32>) -> tensor<8xf32>
 // GENERIC-NEXT:     %others = "estim.leave_one_out"(%c) : (tensor<8xf32>) -> tensor<8xf32>
