@@ -384,6 +384,7 @@ __all__ = [
     "AntitheticOp",
     "AttachOp",
     "Estim",
+    "JointOp",
     "LeaveOneOutOp",
     "LogMeanExpOp",
     "OfSamplesOp",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from relbo_ir.dialects.dist import broadcast_shapes
 from relbo_ir.dialects.errors import UnsupportedError
-from relbo_ir.lowering.laws import LawSpec
+from relbo_ir.lowering.laws import LawSpec, is_traced
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,21 @@ def _batched(
         )
     if spec.kind == "opaque":
         flags = tuple(part.mapped for part in parts)
-        tree, shape, dtype, own, support, mapped = spec.static
+        tree, shape, dtype, own, support, mapped, is_read = spec.static
         if len(shape) - own != rank:
             raise UnsupportedError(
                 "a law without an op that broadcasts against others is not supported in a loop "
                 "or under jax.vmap",
                 "write the copies as a plate",
             )
-        static = (tree, (size, *shape), dtype, own, support, ((size, flags), *mapped))
+        static = (tree, (size, *shape), dtype, own, support, ((size, flags), *mapped), is_read)
         return replace(spec, static=static), [part.array for part in parts]
     if spec.kind == "improper":
         support, shape, dtype, own = spec.static
         wide = (size, *(1,) * (rank - len(shape) + own), *shape)
         bounds = [padded(part, rank + event) for part in parts]
         return replace(spec, static=(support, wide, dtype, own)), bounds
-    if not any(part.mapped for part in parts):
+    if not is_traced(spec) and not any(part.mapped for part in parts):
         batch = batch_shape(spec, parts)
         wide = (size, *(1,) * (rank - len(batch)), *batch)
         base = spec.base if spec.kind == "expand" else spec

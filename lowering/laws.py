@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -18,13 +18,12 @@ from xdsl.ir import SSAValue
 from relbo_ir.dialects import dist
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.dialects.prob import LawType
-from relbo_ir.dialects.tensors import has_floats
 from relbo_ir.lowering import transforms
 from relbo_ir.lowering.constraints import BOUNDED, check_real
 from relbo_ir.lowering.distributions import InverseGaussian
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.types import element_type, struct
-from relbo_ir.lowering.wider_laws import log_weights, mask_of, wider
+from relbo_ir.lowering.wider_laws import is_masked_away, log_weights, mask_of, wider
 
 _FAMILIES: dict[type[Any], tuple[type[dist.FamilyOp], tuple[str, ...]]] = {
     nd.Normal: (dist.NormalOp, ("loc", "scale")),
@@ -119,7 +118,7 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
             return base, arrays
         if base.kind == "opaque":
             return _opaque(law)
-        if _is_traced(base):
+        if is_traced(base):
             return describe(wider(law.base_dist, tuple(law.batch_shape)), site)
         return LawSpec("expand", (tuple(law.batch_shape),), base), arrays
     if cls in (nd.TransformedDistribution, nd.RelaxedBernoulliLogits):
@@ -128,8 +127,6 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
             return described
     if cls is nd.MaskedDistribution:
         base, arrays = describe(law.base_dist, site)
-        if law._mask is False and _is_traced(base):  # whose density is not even traced then
-            return _opaque(law)
         return LawSpec("mask", (), base, 1), [*arrays, mask_of(law)]
     if cls is nd.Delta:
         check_real("the point", law.v)
@@ -149,9 +146,23 @@ def widened(
     spec, arrays = described
     if batch == tuple(law.batch_shape):
         return described
-    if _is_traced(spec):
+    if is_traced(spec):
         return describe(law.expand(batch), site)
     return LawSpec("expand", (batch,), spec), arrays
+
+
+def masked_away(law: Any, spec: LawSpec) -> LawSpec:
+    """
+    The description of a law that nothing is drawn from. Under a mask that is the literal False the
+    densities of what is traced are not read, and are not traced: they may raise.
+    """
+    return _unread(spec) if is_masked_away(law) else spec
+
+
+def _unread(spec: LawSpec) -> LawSpec:
+    static = (*spec.static[:-1], False) if spec.kind == "opaque" else spec.static
+    base = None if spec.base is None else _unread(spec.base)
+    return replace(spec, static=static, base=base, others=tuple(map(_unread, spec.others)))
 
 
 _SETS = {
@@ -236,11 +247,11 @@ def _mixture(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     return LawSpec(kind, (), specs[0], 1, tuple(specs[1:])), [*arrays, *logits]
 
 
-def _is_traced(spec: LawSpec) -> bool:
+def is_traced(spec: LawSpec) -> bool:
     """Whether a law is made of a traced law or transform, which has one shape."""
     if spec.kind in ("opaque", "transformed_by"):
         return True
-    return any(_is_traced(law) for law in (spec.base, *spec.others) if law is not None)
+    return any(is_traced(law) for law in (spec.base, *spec.others) if law is not None)
 
 
 def _floats(values: list[Any]) -> list[Any]:
@@ -276,14 +287,14 @@ def _transformed(law: Any, site: str) -> tuple[LawSpec, list[Any]] | None:
 def _opaque(law: Any) -> tuple[LawSpec, list[Any]]:
     leaves, tree = jax.tree.flatten(law)
     dtype = jax.eval_shape(lambda: law.sample(jax.random.key(0))).dtype
+    inner = law
+    while type(inner) is nd.ExpandedDistribution:
+        inner = inner.base_dist
     if jnp.issubdtype(dtype, jnp.integer):
         dtype = jnp.int32  # in every precision, as of the families
     event = len(law.event_shape)
     shape = (*law.batch_shape, *law.event_shape)
-    inner = law
-    while type(inner) is nd.MaskedDistribution:
-        inner = inner.base_dist
-    static = (tree, shape, jnp.dtype(dtype).name, event, _fixed_support(type(inner)), ())
+    static = (tree, shape, jnp.dtype(dtype).name, event, _fixed_support(type(inner)), (), True)
     return LawSpec("opaque", static, None, len(leaves)), [jnp.asarray(leaf) for leaf in leaves]
 
 
@@ -339,17 +350,22 @@ def build_law(spec: LawSpec, arrays: Iterator[SSAValue], importer: Importer) -> 
 
 
 def _opaque_op(spec: LawSpec, arrays: list[SSAValue], importer: Importer) -> dist.OpaqueOp:
-    tree, shape, dtype, event_rank, support, mapped = spec.static
+    tree, shape, dtype, event_rank, support, mapped, is_read = spec.static
     law_type = LawType(TensorType(element_type(jnp.dtype(dtype)), shape), event_rank)
     structs = [struct(value.type) for value in arrays]
-    floats = jnp.issubdtype(dtype, jnp.floating) or any(has_floats(x.type) for x in arrays)
+    dtypes = [jnp.dtype(dtype), *(s.dtype for s in structs)]
+    floats = [d for d in dtypes if jnp.issubdtype(d, jnp.floating)]
     number = None if floats else jnp.result_type(float)
 
     def sample(key: Any, *leaves: Any) -> Any:
         return jax.tree.unflatten(tree, leaves).sample(key).astype(dtype)
 
     def log_prob(value: Any, *leaves: Any) -> Any:
-        return jnp.asarray(jax.tree.unflatten(tree, leaves).log_prob(value), number)
+        law = jax.tree.unflatten(tree, leaves)
+        if not is_read:
+            zeros = law.mask(False).log_prob(value)
+            return jnp.asarray(zeros, number or jnp.result_type(*floats))
+        return jnp.asarray(law.log_prob(value), number)
 
     key = jax.eval_shape(lambda: jax.random.key(0))
     value = jax.ShapeDtypeStruct(shape, dtype)

@@ -23,7 +23,7 @@ from relbo_ir.dialects.rng import stable_hash
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import constraint_attr
 from relbo_ir.lowering.control_flow import run_control_flow
-from relbo_ir.lowering.laws import LawSpec, describe, widened
+from relbo_ir.lowering.laws import LawSpec, describe, masked_away, widened
 from relbo_ir.lowering.site_values import (
     as_floats,
     check_in_plates,
@@ -207,6 +207,7 @@ class SiteTracer(Messenger):
             # Observed, or fixed by a handler (substitute): its log density counts all the same.
             self._observe(msg, law, spec, arrays, scale, plates)
             return
+        spec = spec if self.is_guide else masked_away(law, spec)
         check_in_plates("the distribution", law.batch_shape, plates, name, line)
         prior_count = len(arrays)
         guide, auxiliary = infer.get(GUIDE), bool(infer.get("is_auxiliary", False))
@@ -305,6 +306,7 @@ class SiteTracer(Messenger):
             ) from error
         check_in_plates("the observed value", batch, plates, name, line)
         spec, arrays = widened(law, (spec, arrays), tuple(batch), name)
+        spec = masked_away(law, spec)
         sites.OBSERVE.bind(
             *arrays,
             value,

@@ -14,6 +14,16 @@ def mask_of(law: Any) -> Any:
     return jnp.broadcast_to(mask, law.batch_shape)
 
 
+def is_masked_away(law: Any) -> bool:
+    """Whether a mask that is the literal False lies around a law."""
+    while type(law) in (nd.MaskedDistribution, nd.Independent, nd.ExpandedDistribution):
+        mask = getattr(law, "_mask", None)  # which NumPyro has no other name for
+        if mask is False:
+            return True
+        law = law.base_dist
+    return False
+
+
 def wider(law: Any, batch: tuple[int, ...]) -> Any:
     """The law on a wider batch: what it is made of is expanded, down to what is traced."""
     match law:

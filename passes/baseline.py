@@ -43,7 +43,8 @@ class BaselinePass(SelectivePass):
     names. Where the addend moves, a long mean lags behind: element by element, one of decay 0.9
     takes the place of a longer one whose squared error has lately been a tenth above its own.
     `sites`, `families`, `plates`: glob patterns that select the choices whose upstreams take the
-    baseline (all by default).
+    baseline (all by default); of a joint upstream of which they select a part, the parts stand apart
+    afterwards.
 
     ```mlir
     %s = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
@@ -69,7 +70,8 @@ class BaselinePass(SelectivePass):
         self.check_selection(op)
         for expectation in expectations(op):
             require_scores(expectation, self.name)
-            scores = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
+            found = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
+            scores = [parted(s) if self._takes_a_part(s) else s for s in found]
             make = self._maker(expectation, scores)
             for score in scores:
                 if score.result.uses:
@@ -91,9 +93,6 @@ class BaselinePass(SelectivePass):
 
     def _add(self, score: estim.ScoreOp, make: _Make) -> None:
         chosen = [self._is_chosen(u) for u in score.upstream]
-        if None in chosen:
-            score = parted(score)
-            chosen = [self._is_chosen(u) for u in score.upstream]
         if not any(chosen):
             return
         w = Writer(InsertPoint.before(score))
@@ -112,18 +111,21 @@ class BaselinePass(SelectivePass):
         w.insert(new)
         replace(score, [new.result])
 
-    def _is_chosen(self, upstream: SSAValue) -> bool | None:
-        """Whether an upstream takes the baseline; None where some of its parts do, some do not."""
+    def _takes_a_part(self, score: estim.ScoreOp) -> bool:
+        """Whether of a joint upstream some parts take the baseline, and others do not."""
+        parts = [{self._is_chosen(part) for part in parts_of(u)} for u in score.upstream]
+        return any(len(chosen) > 1 for chosen in parts)
+
+    def _is_chosen(self, upstream: SSAValue) -> bool:
         if not self.is_selective:
             return True
-        found = [origin(part) for part in parts_of(upstream)]
-        if None in found:
+        choice = origin(parts_of(upstream)[0])
+        if choice is None:
             raise PassError(
                 "of an upstream it is not known any more whose log density it is",
                 "run relbo-baseline with a selection before relbo-expand-densities",
             )
-        chosen = {self.selects(choice) for choice in found if choice is not None}
-        return chosen.pop() if len(chosen) == 1 else None
+        return self.selects(choice)
 
     def _function(self, expectation: prob.ExpectationOp, scores: list[estim.ScoreOp]) -> _Make:
         named = _named(expectation, self.value)

@@ -1,4 +1,4 @@
-"""The importance-weighted and Rényi's bounds: logs of means of weights, in the place of means of logs."""
+"""The importance-weighted bound and Rényi's: the log of a mean of weights, not the mean of logs."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ class ImportanceWeightedPass(ModulePass):
     """
     Replaces the ELBO E[log w], w = p(x, z)/q(z), by E[log (1/K)·Σₖ wₖ] over K independent samples:
     another objective, which lies between the ELBO and log p(x), and is the ELBO for K = 1. As an
-    estimate of the ELBO it is biased. Of order α it is Rényi's bound, E[(1/(1 − α))·log (1/K)·Σₖ
-    wₖ^(1 − α)], that tends to the ELBO for α → 1. All addends become one log weight, and that one atomic addend;
-    all choices are decided here, pathwise where that is planned or else proved to be legal, by
-    their scores where not.
+    estimate of the ELBO it is biased. Of order α it is Rényi's bound,
+    E[(1/(1 − α))·log (1/K)·Σₖ wₖ^(1 − α)], which tends to the ELBO for α → 1. All addends become one
+    log weight, and that one atomic addend; all choices are decided here, pathwise where that is
+    planned or else proved to be legal, by their scores where not.
 
     Lemma: Jensen's inequality, and the derivative of an expectation (Burda, Grosse and
     Salakhutdinov 2016; Li and Turner 2016). With β = 1 − α, w̃ₖ = wₖ^β/Σw^β and L the bound,
-    pathwise draws give Σₖ w̃ₖ·∇log wₖ, and scored ones Σₖ (L − bₖ)·∇log q(zₖ) besides, where bₖ does not depend on sample k (VIMCO:
-    Mnih and Rezende 2016). `doubly-reparameterized` (Tucker et al. 2019) replaces the direct
-    derivative −Σₖ w̃ₖ·∇log q(zₖ), a score, by its own pathwise form: w̃ₖ for what does not go through
-    a draw, without the densities of the guide, and α·w̃ₖ + β·w̃ₖ² for what does. Side conditions of that:
-    every choice is pathwise, and stands in the log weight as −log q once. Of all: no choice is
-    decided and no addend weighed yet; no plate has a minibatch, since the log of an estimated sum
-    is biased in a way that more steps do not mend. An objective without choices, minibatches or
-    not, is its own bound, of every order, and is left as it is.
+    pathwise draws give Σₖ w̃ₖ·∇log wₖ, and scored ones Σₖ (L − bₖ)·∇log q(zₖ) besides, where bₖ does
+    not depend on sample k (VIMCO: Mnih and Rezende 2016). `doubly-reparameterized` (Tucker et al.
+    2019) replaces the direct derivative −Σₖ w̃ₖ·∇log q(zₖ), a score, by its own pathwise form: w̃ₖ
+    for what does not go through a draw, without the densities of the guide, and α·w̃ₖ + β·w̃ₖ² for
+    what does. Side conditions of that: every choice is pathwise, and stands in the log weight as
+    −log q once. Of all: no choice is decided and no addend weighed yet; no plate has a minibatch,
+    since the log of an estimated sum is biased in a way that more steps do not mend. An objective
+    without choices, minibatches or not, is its own bound, of every order, and is left as it is.
 
     Options: `samples`, K (8 by default); `alpha`, α, 0 (default) or any other number but 1;
     `gradient`, `reparameterized` (default) or `doubly-reparameterized`; `baseline`, `vimco`
@@ -72,7 +72,7 @@ class ImportanceWeightedPass(ModulePass):
     name = "relbo-importance-weighted"
 
     samples: int = 8
-    alpha: float = 0.0
+    alpha: float | int = 0.0
     gradient: str = "reparameterized"
     baseline: str = "vimco"
 

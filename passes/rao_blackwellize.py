@@ -35,7 +35,8 @@ _GRANULARITIES = ("site", "axis", "element")
 class RaoBlackwellizePass(SelectivePass):
     """
     Takes from the upstream of every addend what the addend does not depend on, element by element:
-    whole choices, and the elements of a choice that an element of the addend does not read.
+    whole choices, and the elements of a choice that an element of the addend does not read. A joint
+    upstream gives way to those of its parts that are left.
 
     Lemma: E[c ∇log q(z | parents)] = 0 where c is no descendant of z (Ranganath, Gerrish and Blei
     2014), used for each element of z that is drawn by itself and each element of c. Dependence is

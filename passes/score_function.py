@@ -48,6 +48,13 @@ class ScoreFunctionPass(SelectivePass):
     %s = estim.score %c upstream(%u) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
     prob.yield "c" %s : tensor<f32>
     ```
+
+    and of two choices, of which %v is the other's log density,
+
+    ```mlir
+    %j = estim.joint %u, %v : tensor<f32>, tensor<f32> -> tensor<f32>
+    %s = estim.score %c upstream(%j) {maps = [array<i64>]} : tensor<f32>, (tensor<f32>)
+    ```
     """
 
     name = "relbo-score-function"

@@ -53,9 +53,13 @@ def parted(score: estim.ScoreOp) -> estim.ScoreOp:
 
 
 def origin(upstream: SSAValue) -> prob.SampleOp | None:
-    """The choice whose log density an upstream was made of; None where densities are expanded."""
+    """
+    The choice whose log density an upstream was made of; None where densities are expanded, and of
+    a joint one.
+    """
     op = upstream.owner
-    while isinstance(op, Operation) and not isinstance(op, prob.LogDensityOp) and op.operands:
+    whole = (prob.LogDensityOp, estim.JointOp)
+    while isinstance(op, Operation) and not isinstance(op, whole) and op.operands:
         op = op.operands[0].owner
     if not isinstance(op, prob.LogDensityOp):
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from relbo_ir.dialects import dist, lax, prob
+from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.prob.expectations import DifferentiationOp
 from relbo_ir.notation import ATOM, PRODUCT, SUM, Notation, Piece
 
@@ -115,6 +115,8 @@ class Formulas:
             case lax.IntegerPowOp():
                 exponent = Piece(notation.number(str(op.exponent.value.data)))
                 return notation.apply("pow", [*pieces, exponent])
+            case estim.OfSamplesOp() if op.order:
+                return notation.apply(short, [*pieces, Piece(notation.number(f"{op.order:g}"))])
             case lax.ReduceSumOp():
                 return Piece(notation.total(notation.operand(pieces[0], PRODUCT)), PRODUCT)
             case _ if isinstance(op, _TRANSPARENT) and len(pieces) == 1:
@@ -162,7 +164,8 @@ def constant_texts(op: lax.ConstantOp) -> list[str]:
 
 def _needs_name(op: Operation, value: SSAValue, piece: Piece) -> bool:
     """Whether a formula is too long to stand in another one, or shared and not short."""
-    if isinstance(op, (prob.SampleOp, prob.LogDensityOp)) or isinstance(value.type, prob.LawType):
+    spelled = (prob.SampleOp, prob.LogDensityOp, estim.JointOp)
+    if isinstance(op, spelled) or isinstance(value.type, prob.LawType):
         return False
     readers = [u.operation for u in value.uses if not isinstance(u.operation, prob.YieldOp)]
     limit = _SHORT if len(readers) > 1 else _LONG

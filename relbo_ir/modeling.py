@@ -113,7 +113,8 @@ def plate(name: str, size: int, *, subsample: int | None = None, dim: int | None
 
     A choice in a plate with a minibatch is read element by element and in the plate alone: raises
     ModelError for a site or a factor that reads other elements or stands outside of it, and
-    where the numbers of elements of data and plate differ.
+    where the numbers of elements of data and plate differ. Of a minibatch of exactly one it is not
+    seen that a slice (`z - z[:1]`) or a loop over it would reach others.
     """
     return numpyro.plate(name, size, subsample_size=subsample, dim=dim)
 

@@ -31,9 +31,9 @@ TWICE = 'gradient="doubly-reparameterized"'
 PLAIN = Precision()
 
 
-def log_sum(weights: Any) -> float:
-    """log Σ exp."""
-    return float(np.logaddexp.reduce(weights))
+def log_sum(weights: Any, beta: float = 1.0) -> float:
+    """(1/β)·log Σ exp β·w."""
+    return float(np.logaddexp.reduce(beta * np.asarray(weights))) / beta
 
 
 def exact_bound(
@@ -412,16 +412,19 @@ def _step(module: ModuleOp, samples: int, particles: int, option: str = "") -> A
     return executable(apply(treated, *steps, lowered, "cse", "relbo-canonicalize"))
 
 
-@pytest.mark.parametrize(("samples", "particles"), [(1, 1), (3, 1), (3, 2)])
+@pytest.mark.parametrize(
+    ("samples", "particles", "alpha"), [(1, 1, 0), (3, 1, 0), (3, 2, 0), (1, 1, 2), (3, 1, -0.5)]
+)
 @pytest.mark.parametrize("option", ["", TWICE])
 def test_the_emitted_program_is_the_bound_of_its_draws(
-    samples: int, particles: int, option: str
+    samples: int, particles: int, alpha: float, option: str
 ) -> None:
     """Its own draws, put into the bound in NumPy and differentiated by hand."""
+    beta = 1.0 - alpha
     at = {"m": 0.1, "s": 0.8}
     with jax.enable_x64(True):
         module = objective_module({"m": "real", "s": "positive"}, POSTERIOR)
-        program = _step(module, samples, particles, option)
+        program = _step(module, samples, particles, f"{option} alpha={alpha}")
         drawing = executable(apply(module, *DRAWING))
         params = {name: jnp.float64(value) for name, value in at.items()}
         key = jax.random.key(3)
@@ -440,23 +443,25 @@ def test_the_emitted_program_is_the_bound_of_its_draws(
                 + math.log(at["s"])
                 - 0.5 * math.log(2 * math.pi)
             )
-            values.append(log_sum(weights) - math.log(samples))
-            shares = np.exp(weights - log_sum(weights))
+            values.append(log_sum(weights, beta) - math.log(samples) / beta)
+            shares = np.exp(beta * (weights - log_sum(weights, beta)))
             through = -z - (z - 0.4) + e / at["s"]
             direct = np.array([-e / at["s"], (1.0 - e**2) / at["s"]])
             paths = np.array([through, through * e])
-            rows = shares**2 * paths if option else shares * (paths + direct)
+            twice = (alpha * shares + beta * shares**2) * paths
+            rows = twice if option else shares * (paths + direct)
             slopes.append(np.sum(rows, axis=1))
         assert float(value) == pytest.approx(np.mean(values), abs=1e-12)
         for name, slope in zip(at, np.mean(slopes, axis=0), strict=True):
             assert float(gradient[name]) == pytest.approx(slope, abs=1e-11)
 
 
-def test_the_emitted_scores_are_those_of_its_draws() -> None:
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 2.0])
+def test_the_emitted_scores_are_those_of_its_draws(alpha: float) -> None:
     """Four samples of the coins: Σₖ w̃ₖ·∇log wₖ + (L − bₖ)·∇log q, in NumPy."""
-    r, p, samples = COIN_AT["r"], COIN_AT["p"], 4
+    r, p, samples, beta = COIN_AT["r"], COIN_AT["p"], 4, 1.0 - alpha
     with jax.enable_x64(True):
-        program = _step(coins(), samples, 1)
+        program = _step(coins(), samples, 1, f"alpha={alpha}")
         drawing = executable(apply(coins(), *DRAWING))
         params = {name: jnp.float64(value) for name, value in COIN_AT.items()}
         for seed in range(5):
@@ -469,13 +474,13 @@ def test_the_emitted_scores_are_those_of_its_draws() -> None:
             log_a = np.where(a == 1.0, math.log(p), math.log1p(-p))
             log_b = a * b * r - np.logaddexp(0.0, a * r)
             weights = cost - log_a - log_b
-            bound = log_sum(weights) - math.log(samples)
-            shares = np.exp(weights - log_sum(weights))
+            bound = log_sum(weights, beta) - math.log(samples) / beta
+            shares = np.exp(beta * (weights - log_sum(weights, beta)))
             learned: list[float] = []
             for k in range(samples):
                 others = np.delete(weights, k)
                 filled = np.append(others, np.mean(others))
-                learned.append(bound - log_sum(filled) + math.log(samples))
+                learned.append(bound - log_sum(filled, beta) + math.log(samples) / beta)
             in_p = np.where(a == 1.0, 1.0 / p, -1.0 / (1.0 - p))
             in_r = a * (b - 1.0 / (1.0 + np.exp(-a * r)))
             slopes = {

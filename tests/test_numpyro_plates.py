@@ -393,6 +393,24 @@ def _first_in_the_scale(z: Any) -> None:
         rb.observe("y", dist.Normal(0.0, 1.0), 3.0)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: jax.nn.softmax(z[None, :], axis=0)[0] * z,
+        lambda z: jnp.cumsum(z[None, :], axis=0)[0],
+        lambda z: z[:, None].T[0],
+        lambda z: jnp.squeeze(z[None, :], 0),
+        lambda z: jnp.stack([z], 0)[0],
+        lambda z: jnp.sum(z[:, None] * jnp.arange(3.0), axis=1),
+        lambda z: jnp.concatenate([z[:, None], z[:, None]], 1).sum(1),
+    ],
+)
+def test_a_minibatch_whose_elements_stay_apart_is_taken(function: Any, count: int) -> None:
+    """Of one element as of two: what is done along another axis is no mixing."""
+    rb.ELBO(_read(_through(function), count, inside=True)).compile()
+
+
 def _through(function: Any) -> Any:
     """Observations whose means are a function of the whole choice, of its shape."""
     return lambda z: rb.observe("y", dist.Normal(function(z), 1.0), 3.0)
@@ -411,6 +429,11 @@ def _through(function: Any) -> Any:
         _through(jnp.sort),
         _through(jax.nn.softmax),
         _through(lambda z: z - jax.nn.logsumexp(z, keepdims=True)),
+        _through(
+            lambda z: jax.lax.conv_general_dilated(
+                z[None, None, :], jnp.ones((1, 1, 3)), (1,), "SAME"
+            )[0, 0]
+        ),
     ],
 )
 def test_a_minibatch_whose_elements_are_mixed_is_refused(reader: Any, count: int) -> None:

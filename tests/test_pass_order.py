@@ -314,9 +314,10 @@ def test_baselines_by_family() -> None:
     assert sorted(bool(op.baselines) for op in scores) == [False, False, True, True]
 
 
-def test_baselines_by_site_of_a_joint_upstream() -> None:
+@pytest.mark.parametrize("kind", ["leave-one-out", "running-mean"])
+def test_baselines_by_site_of_a_joint_upstream(kind: str) -> None:
     """A part of the joint upstream takes the baseline: the same as of upstreams that stand apart."""
-    one = 'relbo-baseline{kind="leave-one-out" sites=a}'
+    one = f'relbo-baseline{{kind="{kind}" sites=a}}'
     joint = apply(module(), "relbo-score-function", one)
     scores = [op for op in joint.walk() if isinstance(op, estim.ScoreOp)]
     assert [len(op.upstream) for op in scores] == [3, 3]
@@ -331,7 +332,7 @@ def test_baselines_by_site_of_a_joint_upstream() -> None:
     assert abs(found.gradient_variance()["p"] - plain.gradient_variance()["p"]) > 1e-3
     with pytest.raises(PassError, match="has a baseline already"):
         apply(joint, one)
-    whole = apply(module(), "relbo-score-function", 'relbo-baseline{kind="leave-one-out"}')
+    whole = apply(module(), "relbo-score-function", f'relbo-baseline{{kind="{kind}"}}')
     assert [len(op.upstream) for op in whole.walk() if isinstance(op, estim.ScoreOp)] == [1, 1]
     with pytest.raises(PassError, match="has a baseline already"):
         apply(whole, one)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as nd
 import pytest
+from numpyro import handlers
 from numpyro.distributions.transforms import AffineTransform, ExpTransform, SigmoidTransform
 from oracle import Precision
 from scipy import stats
@@ -151,6 +152,64 @@ def test_gv_44_a_density_that_raises_is_masked_away(vector: bool) -> None:
     np.testing.assert_allclose(mean(weights, gradient["loc"]), 0.0, atol=1e-12)
     with pytest.raises(AssertionError, match="is evaluated"):
         rb.ELBO(lambda: model(Raising)).compile()
+
+
+def _in_place(law: Any, mask: Any) -> tuple[Any, ...]:
+    def model() -> None:
+        x = rb.sample("x", nd.Normal(0.0, 1.0), guide=law(rb.param("p", 2.0), 1.0).mask(mask))
+        rb.observe("y", nd.Normal(x, 1.0), 0.5)
+
+    return (model,)
+
+
+def _by_a_handler(law: Any, mask: Any) -> tuple[Any, ...]:
+    def model() -> None:
+        with rb.plate("rows", 3):
+            x = rb.sample("x", nd.Normal(0.0, 1.0))
+            rb.observe("y", nd.Normal(x, 1.0), 0.5)
+
+    def guide() -> None:
+        with handlers.mask(mask=mask), rb.plate("rows", 3):
+            rb.sample("x", law(rb.param("p", 2.0), 1.0))
+
+    return model, guide
+
+
+def _in_a_loop(law: Any, mask: Any) -> tuple[Any, ...]:
+    def step(before: Any, y: Any) -> Any:
+        x = rb.sample("x", nd.Normal(before, 1.0), guide=law(rb.param("p", 2.0), 1.0).mask(mask))
+        rb.observe("y", nd.Normal(x, 1.0), y)
+        return x, None
+
+    return (lambda: rb.scan(step, 0.0, jnp.array([0.5, 1.5])),)
+
+
+@pytest.mark.parametrize("functions", [_in_place, _by_a_handler, _in_a_loop])
+def test_gv_44_what_is_drawn_keeps_its_density_under_a_mask(functions: Any) -> None:
+    """A mask takes an entropy away; the score of a traced law is still that of its own density."""
+
+    class Traced(nd.Normal):
+        """A Normal that nobody knows to be one."""
+
+    found: list[list[float]] = []
+    for mask in (False, jnp.array(False)):
+        objective = rb.ELBO(*functions(Traced, mask)).compile(pipeline="score-function")
+        value, gradient = objective.value_and_grad(objective.init(0), 3)
+        found.append([float(value), float(gradient["p"])])
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+    assert abs(found[0][1]) > 0.1
+
+
+def test_gv_44_a_mixture_that_is_masked_away_is_not_evaluated() -> None:
+    def model() -> None:
+        x = rb.sample("x", nd.Normal(0.0, 1.0), guide=nd.Normal(rb.param("loc", 0.3), 1.0))
+        parts = Raising(jnp.stack([x, x + 1.0]), 1.0)
+        law = nd.MixtureSameFamily(nd.Categorical(jnp.array([0.4, 0.6])), parts)
+        rb.observe("y", law.mask(False), jnp.zeros(3))
+
+    nodes, weights = hermite(1)
+    value, _ = Scenario(model).estimator(SCORES["pruned"])({"x": 0.3 + nodes[:, 0]})
+    np.testing.assert_allclose(mean(weights, value), -0.5 * 0.3**2, rtol=1e-12)
 
 
 @pytest.mark.parametrize("masked", [True, False])

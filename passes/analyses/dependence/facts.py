@@ -230,8 +230,9 @@ class Dependence:
 
     def running(self, axis: int, reverse: bool) -> Dependence:
         """
-        Element i along the axis reads what elements 0 … i read; i … n − 1 if reversed. One element
-        reads all of itself, not its own: so many more of a minibatch would read each other.
+        Element i along the axis reads what elements 0 … i read; i … n − 1 if reversed. An only one
+        reads all that there is: were there more, as of a minibatch's plate, it would read others.
+        (Of a slice, or a loop, of one element that is not seen.)
         """
         n = self.shape[axis]
         if n == 1:

@@ -41,9 +41,14 @@ def _broadcast(op: lax.BroadcastInDimOp, facts: list[Facts]) -> list[Facts]:
     return [each(facts[0], lambda d: d.broadcast(shape, dimensions))]
 
 
-@rule(lax.ReshapeOp, lax.SqueezeOp)
-def _reshape(op: lax.ReshapeOp | lax.SqueezeOp, facts: list[Facts]) -> list[Facts]:
+@rule(lax.ReshapeOp)
+def _reshape(op: lax.ReshapeOp, facts: list[Facts]) -> list[Facts]:
     return [each(facts[0], lambda d: d.reshape(shape_of(op.result)))]
+
+
+@rule(lax.SqueezeOp)
+def _squeeze(op: lax.SqueezeOp, facts: list[Facts]) -> list[Facts]:
+    return [each(facts[0], lambda d: d.drop_axes(tuple_of(op.dimensions)))]
 
 
 @rule(lax.TransposeOp)

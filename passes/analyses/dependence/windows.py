@@ -49,6 +49,8 @@ def _convolution(op: lax.ConvGeneralDilatedOp, facts: list[Facts]) -> list[Facts
         n, count = x_shape[of_x], kernel_shape[tap]
         window, met = meeting(stride * span(0, shape[axis]) - low, n, apart, count, dilation)
         x[of_x], kernel[tap] = _along(n, axis, *window), _along(count, axis, *met)
+        if n == shape[axis] == 1 < count:  # as of `Dependence.running`
+            x[of_x] = x[of_x].hull
     sides = zip(facts, (x, kernel), strict=True)
     return [join(each(fact, lambda d, s=s: compose(_read(shape, s), d)) for fact, s in sides)]
 
@@ -61,6 +63,8 @@ def _read(shape: tuple[int, ...], along: Mapping[int, Along]) -> Dependence:
 
 def _group(size: int, groups: int, axis: int, count: int) -> Along:
     """Each of `count` elements along an axis, in equal groups, reads its group of `size` others."""
+    if groups == 1:
+        return Along.alike(size, 0, size - 1)
     number, wide = np.repeat(span(0, groups), count // groups), size // groups
     return _along(size, axis, number * wide, (number + 1) * wide - 1)
 
