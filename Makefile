@@ -37,7 +37,7 @@ types: $(VENV)/dev.stamp
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pyright
 
 pytest: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -q -n auto --dist worksteal
+	$(BIN)/python -m pytest -q -n auto
 
 N ?= 1000
 SEED ?= 0

@@ -17,7 +17,7 @@ from relbo_ir.dialects.tensors import element_of
 from relbo_ir.passes.analyses.dependence import DependenceOf
 from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.order import require_scores
-from relbo_ir.passes.rewriting import is_zero, replace
+from relbo_ir.passes.rewriting import is_zero, replace_all
 from relbo_ir.passes.treatment import SelectivePass, expectations
 from relbo_ir.passes.upstreams import origin, parted, parts_of
 
@@ -73,9 +73,8 @@ class BaselinePass(SelectivePass):
             found = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
             scores = [parted(s) if self._takes_a_part(s) else s for s in found]
             make = self._maker(expectation, scores)
-            for score in scores:
-                if score.result.uses:
-                    self._add(score, make)
+            centred = ((s, self._centred(s, make)) for s in scores if s.result.uses)
+            replace_all({score: new for score, new in centred if new is not None})
 
     def _maker(self, expectation: prob.ExpectationOp, scores: list[estim.ScoreOp]) -> _Make:
         match self.kind:
@@ -91,10 +90,11 @@ class BaselinePass(SelectivePass):
             case _:
                 return _leave_one_out
 
-    def _add(self, score: estim.ScoreOp, make: _Make) -> None:
+    def _centred(self, score: estim.ScoreOp, make: _Make) -> SSAValue | None:
+        """The score with the baseline; None where none of its upstreams takes it."""
         chosen = [self._is_chosen(u) for u in score.upstream]
         if not any(chosen):
-            return
+            return None
         w = Writer(InsertPoint.before(score))
         given = list(score.baselines)
         if any(mine and not is_zero(b) for mine, b in zip(chosen, given, strict=False)):
@@ -108,8 +108,7 @@ class BaselinePass(SelectivePass):
         baselines = [baseline if mine else b for mine, b in zip(chosen, other, strict=True)]
         new = estim.ScoreOp(score.cost, list(score.upstream), score.axis_maps, baselines)
         new.location = score.location
-        w.insert(new)
-        replace(score, [new.result])
+        return w.insert(new)
 
     def _takes_a_part(self, score: estim.ScoreOp) -> bool:
         """Whether of a joint upstream some parts take the baseline, and others do not."""

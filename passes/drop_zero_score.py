@@ -63,14 +63,18 @@ class DropZeroScorePass(SelectivePass):
         self.check_selection(op)
         for expectation in expectations(op):
             _require_decisions(expectation)
-            end: Operation = expectation.terminator
-            for index, addend in enumerate(end.operands):
-                user, place = end, index
+            end = expectation.terminator
+            addends = list(end.addends)
+            for index, addend in enumerate(end.addends):
+                user: Operation = end
                 while isinstance(score := addend.owner, estim.ScoreOp):
-                    user, place, addend = score, 0, score.cost
+                    user, addend = score, score.cost
                 new = self._without(addend, ())
-                if new is not None:
-                    user.operands[place] = new
+                if new is not None and user is end:
+                    addends[index] = new
+                elif new is not None:
+                    user.operands[0] = new
+            end.operands = addends  # at once: xDSL copies the whole list for each that is set
 
     def _without(self, value: SSAValue, factors: Sequence[SSAValue]) -> SSAValue | None:
         """The value without the derivatives that go, or None where none goes."""
@@ -109,9 +113,10 @@ class DropZeroScorePass(SelectivePass):
             return None
         if not self.selects(draw):
             return None
-        random = reached_from(sources(draw))
-        if any(factor in random for factor in factors):
-            return None
+        if factors:
+            random = reached_from(sources(draw))
+            if any(factor in random for factor in factors):
+                return None
         w = Writer(InsertPoint.after(op))
         if draw.how.data is How.SCORE:
             stop = lax.elementwise("stop_gradient", op.result)

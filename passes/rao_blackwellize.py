@@ -19,7 +19,7 @@ from relbo_ir.passes.analyses.dependence.table import Source
 from relbo_ir.passes.analyses.laws import own_draw
 from relbo_ir.passes.expressions import Writer
 from relbo_ir.passes.order import require_scores
-from relbo_ir.passes.rewriting import replace
+from relbo_ir.passes.rewriting import replace_all
 from relbo_ir.passes.treatment import SelectivePass, expectations
 from relbo_ir.passes.upstreams import (
     element_density,
@@ -89,8 +89,8 @@ class RaoBlackwellizePass(SelectivePass):
             choices = {p.choice for found in parts.values() for p in found if p.choice is not None}
             facts = DependenceOf(expectation.body.block, choices)
             table = {u: _Parts(found) for u, found in parts.items()}
-            for score in reversed(scores):  # a score of a score first: its cost is known so
-                self._refine(score, facts, table)
+            pruned = ((s, self._pruned(s, facts, table)) for s in scores)
+            replace_all({score: new for score, new in pruned if new is not None})
             for upstream in upstreams:
                 if isinstance(joint := upstream.owner, estim.JointOp) and not upstream.uses:
                     Rewriter.erase_op(joint)
@@ -100,9 +100,10 @@ class RaoBlackwellizePass(SelectivePass):
         choice = choice_of(upstream)
         return choice if choice is not None and self.selects(choice) else None
 
-    def _refine(
+    def _pruned(
         self, score: estim.ScoreOp, facts: DependenceOf, table: dict[SSAValue, _Parts]
-    ) -> None:
+    ) -> SSAValue | None:
+        """What takes the place of a score; None where it stays as it is."""
         if score.baselines:
             raise PassError.at(
                 score,
@@ -131,12 +132,12 @@ class RaoBlackwellizePass(SelectivePass):
                 upstream.append(value)
                 maps.append(axes)
         if not upstream:
-            replace(score, [score.cost])
-        elif upstream != list(score.upstream) or maps != score.axis_maps:
-            new = estim.ScoreOp(score.cost, upstream, maps)
-            new.location = score.location
-            w.insert(new)
-            replace(score, [new.result])
+            return score.cost
+        if upstream == list(score.upstream) and maps == score.axis_maps:
+            return None
+        new = estim.ScoreOp(score.cost, upstream, maps)
+        new.location = score.location
+        return w.insert(new)
 
 
 class _Part(NamedTuple):

@@ -23,6 +23,21 @@ def replace_uses(values: Mapping[SSAValue, SSAValue]) -> None:
         user.operands = [values.get(v, v) for v in user.operands]
 
 
+def replace_all(values: Mapping[Operation, SSAValue]) -> None:
+    """
+    Puts values in the places of ops of one result, and erases the ops. A value may be the result of
+    another of them: then what takes the place of that.
+    """
+    found: dict[SSAValue, SSAValue] = {}
+    for op, new in values.items():
+        while isinstance(made := new.owner, Operation) and made in values:
+            new = values[made]
+        found[op.results[0]] = new
+    replace_uses(found)
+    for op in values:
+        Rewriter.erase_op(op)
+
+
 def replace(op: Operation, results: Sequence[SSAValue]) -> None:
     """Puts values in the place of an op's results, and erases the op."""
     replace_uses(dict(zip(op.results, results, strict=True)))

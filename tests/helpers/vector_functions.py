@@ -17,7 +17,9 @@ def scanned(body: Callable[..., Any], init: Any, *arrays: Any, **options: Any) -
     return jax.lax.scan(lambda c, xs: body(c, *xs), init, arrays, **options)[1]
 
 
-_TABLE = (np.arange(13.0)[:, None] + 20.0 * np.arange(13.0)) ** 2
+def _table() -> Any:
+    """A new array each time: JAX remembers of one array the precision that it was first used in."""
+    return jnp.asarray((np.arange(13.0)[:, None] + 20.0 * np.arange(13.0)) ** 2)
 
 
 def _cell(z: Any) -> Any:
@@ -57,7 +59,7 @@ EXACT: dict[str, Function] = {
     "difference": lambda z: jnp.diff(z),
     "contraction": lambda z: jnp.arange(1.0, 7.0).reshape(2, 3) @ z[:3],
     "batched contraction": lambda z: jnp.einsum("bi,bi->b", z.reshape(3, 2), z.reshape(3, 2)),
-    "two computed indices": lambda z: jnp.asarray(_TABLE)[_cell(z[:-1]), _cell(z[1:])],
+    "two computed indices": lambda z: _table()[_cell(z[:-1]), _cell(z[1:])],
     "windows": lambda z: z[:-2] + z[2:] + z[1:-1],
     "softplus": lambda z: jax.nn.softplus(z),
     "jit": lambda z: jax.jit(lambda x: x * 2.0)(z)[1:],

@@ -57,9 +57,9 @@ def _masked(original: Any) -> Any:
 def _for_all_upstreams(original: Any) -> Any:
     """A baseline that is proved for one upstream is subtracted for the others too."""
 
-    def mutant(self: Any, score: estim.ScoreOp, make: Any) -> None:
+    def mutant(self: Any, score: estim.ScoreOp, make: Any) -> Any:
         cost = score.cost
-        original(self, score, make)
+        result = original(self, score, make)
         for use in list(cost.uses):
             new = use.operation
             if isinstance(new, estim.ScoreOp) and new.baselines:
@@ -67,6 +67,7 @@ def _for_all_upstreams(original: Any) -> Any:
                 mine = next(b for b in new.baselines if not isinstance(b.owner, lax.ConstantOp))
                 for place in range(first, len(new.operands)):
                     new.operands[place] = mine
+        return result
 
     return mutant
 
@@ -175,7 +176,7 @@ MUTANTS: dict[str, Mutant] = {
         baseline, "_leave_one_out", lambda w, score: score.cost
     ),
     "one baseline stands for two upstreams": wrapped(
-        baseline.BaselinePass, "_add", _for_all_upstreams
+        baseline.BaselinePass, "_centred", _for_all_upstreams
     ),
     "a function baseline may read its draw": replaced(
         baseline, "DependenceOf", lambda block, drawn: _Blind()
