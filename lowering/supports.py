@@ -77,6 +77,13 @@ def conditions_of_set(
         case Support.CORR_CHOLESKY:
             total = w.sum(x * x, [len(x.shape) - 1])
             return [*_lower_cholesky(w, x), _is_one(w, total, x.shape[-1])]
+        case Support.POSITIVE_DEFINITE:
+            return _positive_definite(w, x)
+        case Support.CORR_MATRIX:
+            return [*_positive_definite(w, x), *_unit_diagonal(w, x)]
+        case Support.L1_BALL:
+            total = w.sum(w.apply("abs", x), [len(x.shape) - 1])
+            return [w.call("le", total, 1.0 + _rounding(total, x.shape[-1]))]
         case Support.ORDERED_VECTOR:
             return _ordered(w, x)
         case Support.POSITIVE_ORDERED_VECTOR:
@@ -130,15 +137,42 @@ def _between(w: Writer, family: dist.FamilyOp, x: Expression) -> list[Expression
 
 def _is_one(w: Writer, total: Expression, count: int) -> Expression:
     """Whether sums of `count` numbers are 1, up to their rounding and NumPyro's 1e-6."""
-    double = isinstance(element_of(total.value.type), Float64Type)
-    tolerance = max(1e-6, 4 * count * (2.0**-52 if double else 2.0**-23))
+    tolerance = max(1e-6, _rounding(total, count))
     return w.call("le", w.apply("abs", total - 1.0), tolerance)
+
+
+def _rounding(x: Expression, count: int) -> float:
+    """What sums of `count` numbers near to 1 may be off by."""
+    double = isinstance(element_of(x.value.type), Float64Type)
+    return 4 * count * (2.0**-52 if double else 2.0**-23)
 
 
 def _ordered(w: Writer, x: Expression) -> list[Expression]:
     """Every element above the one before."""
     count = x.shape[-1]
     return [w.call("gt", w.part(x, 1, count), w.part(x, 0, count - 1))] if count > 1 else []
+
+
+def _positive_definite(w: Writer, x: Expression) -> list[Expression]:
+    """Symmetric up to rounding, as NumPyro asks, and with a Cholesky factor."""
+    rank = len(x.shape)
+    order = [*range(rank - 2), rank - 1, rank - 2]
+    across = w.expression(w.insert(lax.TransposeOp(x.value, order)))
+    allowed = w.apply("abs", across) * 1e-5 + 1e-8
+    factor = w.insert(lax.CholeskyOp.create(operands=[x.value], result_types=[x.value.type]))
+    row, column = (w.iota(x, x.shape, rank - k) for k in (2, 1))
+    exists = w.apply("is_finite", w.expression(factor))
+    return [
+        w.call("le", w.apply("abs", x - across), allowed),
+        w.apply("logical_or", w.apply("gt", column, row), exists),
+    ]
+
+
+def _unit_diagonal(w: Writer, x: Expression) -> list[Expression]:
+    rank = len(x.shape)
+    row, column = (w.iota(x, x.shape, rank - k) for k in (2, 1))
+    one = w.call("le", w.apply("abs", x - 1.0), 1e-6)
+    return [w.apply("logical_or", w.apply("ne", column, row), one)]
 
 
 def _lower_cholesky(w: Writer, x: Expression) -> list[Expression]:

@@ -861,10 +861,10 @@ def a_random_key(pp: Any) -> None:
 
 
 @refused(UnsupportedError, "an improper prior on", "use one on real, positive", "z")
-def an_improper_prior_on_covariances(pp: Any) -> None:
+def an_improper_prior_on_a_sphere(pp: Any) -> None:
     def model() -> None:
-        support = rb.constraints.positive_definite
-        pp.sample("z", dist.ImproperUniform(support, (), (2, 2)))  # here
+        support = rb.constraints.sphere
+        pp.sample("z", dist.ImproperUniform(support, (), (2,)))  # here
 
     compiled(model)
 

@@ -225,6 +225,11 @@ FLAT: dict[str, tuple[Any, Any, Any]] = {
     "positive_ordered": (constraints.positive_ordered_vector, [0.1, 0.2], [-0.1, 0.2]),
     "corr_cholesky": (constraints.corr_cholesky, [[1, 0], [0.6, 0.8]], [[1, 0], [0.6, 0.9]]),
     "lower_cholesky": (constraints.lower_cholesky, [[2, 0], [-1, 3]], [[2, 1], [-1, 3]]),
+    "positive_definite": (constraints.positive_definite, [[2, 1], [1, 3]], [[2, 3], [3, 3]]),
+    "symmetric": (constraints.positive_definite, [[2, -1], [-1, 3]], [[2, 0.5], [-0.5, 3]]),
+    "corr_matrix": (constraints.corr_matrix, [[1, 0.5], [0.5, 1]], [[1, 0.5], [0.5, 1.1]]),
+    "correlated beyond 1": (constraints.corr_matrix, [[1, -0.9], [-0.9, 1]], [[1, 1.1], [1.1, 1]]),
+    "l1_ball": (constraints.l1_ball, [0.5, -0.5], [0.6, -0.5]),
     "scaled_cholesky": (
         constraints.scaled_unit_lower_cholesky,
         [[2, 0], [-1, 3]],

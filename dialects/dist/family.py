@@ -21,6 +21,12 @@ class Support(Enum):
     """Cholesky factors of correlation matrices."""
     LOWER_CHOLESKY = "lower_cholesky"
     """Lower triangular matrices with a positive diagonal."""
+    POSITIVE_DEFINITE = "positive_definite"
+    """Symmetric matrices with positive eigenvalues."""
+    CORR_MATRIX = "corr_matrix"
+    """Such with a diagonal of ones."""
+    L1_BALL = "l1_ball"
+    """Vectors whose absolute values sum to 1 at most."""
     ORDERED_VECTOR = "ordered_vector"
     POSITIVE_ORDERED_VECTOR = "positive_ordered_vector"
     BOOLEAN = "boolean"
@@ -54,6 +60,9 @@ _SUPERSETS: Mapping[Support, frozenset[Support]] = {
     Support.SIMPLEX: frozenset(),
     Support.CORR_CHOLESKY: frozenset(),
     Support.LOWER_CHOLESKY: frozenset(),
+    Support.POSITIVE_DEFINITE: frozenset({Support.REAL}),
+    Support.CORR_MATRIX: frozenset({Support.REAL}),
+    Support.L1_BALL: frozenset({Support.REAL}),
     Support.ORDERED_VECTOR: frozenset({Support.REAL}),
     Support.POSITIVE_ORDERED_VECTOR: frozenset(
         {Support.ORDERED_VECTOR, Support.POSITIVE, Support.NONNEGATIVE, Support.REAL}

@@ -34,6 +34,8 @@ _DRAWN = {
     Support.CIRCULAR: ANGLE,
     Support.SIMPLEX: OPEN_UNIT,
     Support.CORR_CHOLESKY: Range.of(-1.0, 1.0),
+    Support.CORR_MATRIX: Range.of(-1.0, 1.0),
+    Support.L1_BALL: Range.of(-1.0, 1.0),
     Support.BOOLEAN: UNIT,
     Support.CATEGORY: NONNEGATIVE,
     Support.COUNT: NONNEGATIVE,

@@ -219,6 +219,9 @@ IMPROPER: dict[str, tuple[Any, tuple[int, ...]]] = {
     "ordered_vector": (constraints.ordered_vector, (3,)),
     "positive_ordered_vector": (constraints.positive_ordered_vector, (3,)),
     "lower_cholesky": (constraints.lower_cholesky, (2, 2)),
+    "positive_definite": (constraints.positive_definite, (2, 2)),
+    "corr_matrix": (constraints.corr_matrix, (3, 3)),
+    "l1_ball": (constraints.l1_ball, (2,)),
 }
 
 
