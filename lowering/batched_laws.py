@@ -121,7 +121,7 @@ def _batched(
 def _composed(
     spec: LawSpec, parts: list[Part], size: int, rank: int, event: int
 ) -> tuple[LawSpec, list[Any]]:
-    """A law of which some array is mapped."""
+    """A law of which some array is mapped, or that is traced in part."""
     ranks = {"independent": rank + spec.static[0] if spec.kind == "independent" else rank}
     ranks |= {"mixture_same_family": rank + 1}
     inner_rank = ranks.get(spec.kind, rank)

@@ -154,7 +154,7 @@ def widened(
 def masked_away(law: Any, spec: LawSpec) -> LawSpec:
     """
     The description of a law that nothing is drawn from. Under a mask that is the literal False the
-    densities of what is traced are not read, and are not traced: they may raise.
+    densities of opaque laws are not read, and are not traced: they may raise.
     """
     return _unread(spec) if is_masked_away(law) else spec
 
@@ -172,6 +172,7 @@ _SETS = {
     "scaled_unit_lower_cholesky": dist.Support.LOWER_CHOLESKY,
 }
 """The sets of NumPyro's constraints that have no parameters."""
+_OF_MATRICES = [s for s in _SETS.values() if s.value.endswith(("cholesky", "definite", "matrix"))]
 
 
 def _improper(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
@@ -189,6 +190,12 @@ def _improper(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         raise UnsupportedError(
             f"an improper prior on {support} is not supported",
             f"use one on {', '.join([*_SETS, *BOUNDED])}, or transform such a one",
+            site=site,
+        )
+    if known in _OF_MATRICES and (len(law.event_shape) < 2 or len({*law.event_shape[-2:]}) > 1):
+        raise ModelError(
+            f"an improper prior on {known.value} has the event shape {tuple(law.event_shape)}",
+            "end it with the two equal sizes of square matrices",
             site=site,
         )
     shape = (*law.batch_shape, *law.event_shape)

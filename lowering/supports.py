@@ -158,21 +158,20 @@ def _positive_definite(w: Writer, x: Expression) -> list[Expression]:
     rank = len(x.shape)
     order = [*range(rank - 2), rank - 1, rank - 2]
     across = w.expression(w.insert(lax.TransposeOp(x.value, order)))
-    allowed = w.apply("abs", across) * 1e-5 + 1e-8
+    allowed = w.apply("abs", across) * 1e-5 + max(1e-8, _rounding(x, 1))
     factor = w.insert(lax.CholeskyOp.create(operands=[x.value], result_types=[x.value.type]))
     row, column = (w.iota(x, x.shape, rank - k) for k in (2, 1))
-    exists = w.apply("is_finite", w.expression(factor))
+    above_zero = w.call("gt", w.expression(factor), 0.0)  # NaN where there is no factor
     return [
         w.call("le", w.apply("abs", x - across), allowed),
-        w.apply("logical_or", w.apply("gt", column, row), exists),
+        w.apply("logical_or", w.apply("ne", column, row), above_zero),
     ]
 
 
 def _unit_diagonal(w: Writer, x: Expression) -> list[Expression]:
     rank = len(x.shape)
     row, column = (w.iota(x, x.shape, rank - k) for k in (2, 1))
-    one = w.call("le", w.apply("abs", x - 1.0), 1e-6)
-    return [w.apply("logical_or", w.apply("ne", column, row), one)]
+    return [w.apply("logical_or", w.apply("ne", column, row), _is_one(w, x, x.shape[-1]))]
 
 
 def _lower_cholesky(w: Writer, x: Expression) -> list[Expression]:

@@ -42,25 +42,16 @@ class Traced:
 
 
 def steps(transforms: Sequence[Any]) -> list[Any]:
-    """
-    The transforms one by one: compositions taken apart, but for those whose range would not be
-    known by parts, and what changes nothing left out.
-    """
+    """The transforms one by one: compositions taken apart, what changes nothing left out."""
     flat: list[Any] = []
     for transform in transforms:
-        if type(transform) is nt.ComposeTransform and not _is_whole(transform):
+        if type(transform) is nt.ComposeTransform:
             flat += steps(transform.parts)
         elif type(transform) is nt.IndependentTransform:
             flat += steps([transform.base_transform])
         elif type(transform) is not nt.IdentityTransform:
             flat.append(transform)
     return flat
-
-
-def _is_whole(composed: Any) -> bool:
-    """Whether a composition of bijections takes all real numbers to a set of matrices."""
-    named = _range(composed) in ("positive_definite", "corr_matrix")
-    return named and all(map(is_bijection, composed.parts))
 
 
 def is_bijection(transform: Any) -> bool:
@@ -110,14 +101,19 @@ _RANGES = (
     (constraints.softplus_lower_cholesky, "lower_cholesky"),
     (constraints.scaled_unit_lower_cholesky, "lower_cholesky"),
     (constraints.ordered_vector, "ordered_vector"),
-    (constraints.positive_definite, "positive_definite"),
-    (constraints.corr_matrix, "corr_matrix"),
     (constraints.l1_ball, "l1_ball"),
+)
+_OF_FACTORS = (
+    (constraints.lower_cholesky, constraints.positive_definite, "positive_definite"),
+    (constraints.corr_cholesky, constraints.corr_matrix, "corr_matrix"),
 )
 
 
 def _range(transform: Any) -> str | None:
-    """The name of a transform's range on all real numbers."""
+    """The name of a transform's range on all real numbers, or on all Cholesky factors."""
+    for factors, products, name in _OF_FACTORS:
+        if transform.domain is factors and transform.codomain is products:
+            return name
     if not any(transform.domain is reals for reals in _REALS):
         return None
     return next((name for set_, name in _RANGES if transform.codomain is set_), None)

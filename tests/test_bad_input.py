@@ -19,6 +19,7 @@ import numpyro
 import pytest
 from helpers.languages import LANGUAGES
 from numpyro import handlers
+from numpyro.distributions.transforms import biject_to
 
 import relbo_ir as rb
 from relbo_ir import distributions as dist
@@ -867,6 +868,26 @@ def an_improper_prior_on_a_sphere(pp: Any) -> None:
         pp.sample("z", dist.ImproperUniform(support, (), (2,)))  # here
 
     compiled(model)
+
+
+@refused(ModelError, "on positive_definite has the event shape (2, 3)", "square matrices", "z")
+def an_improper_prior_on_oblong_matrices(pp: Any) -> None:
+    def model() -> None:
+        support = rb.constraints.positive_definite
+        pp.sample("z", dist.ImproperUniform(support, (), (2, 3)))  # here
+
+    compiled(model)
+
+
+@refused(PassError, "guide's support, positive_definite, is not inside", "choose a guide", "z")
+def a_guide_on_a_surface_of_all_matrices(pp: Any) -> None:
+    def model() -> None:
+        pp.sample("z", dist.Normal(0.0, 1.0).expand([2, 2]).to_event(2))  # here
+
+    matrices = biject_to(rb.constraints.positive_definite)
+    reals = dist.Normal(jnp.zeros(3), 1.0).to_event(1)
+    guide = dist.TransformedDistribution(reals, matrices)
+    rb.ELBO(model, lambda: pp.sample("z", guide)).compile()
 
 
 @refused(ModelError, "of shape () has a bound of shape (3,)", "give batch_shape", "z")

@@ -226,6 +226,12 @@ FLAT: dict[str, tuple[Any, Any, Any]] = {
     "corr_cholesky": (constraints.corr_cholesky, [[1, 0], [0.6, 0.8]], [[1, 0], [0.6, 0.9]]),
     "lower_cholesky": (constraints.lower_cholesky, [[2, 0], [-1, 3]], [[2, 1], [-1, 3]]),
     "positive_definite": (constraints.positive_definite, [[2, 1], [1, 3]], [[2, 3], [3, 3]]),
+    "singular": (constraints.positive_definite, [[2, 1], [1, 1]], [[1, 1], [1, 1]]),
+    "several matrices": (
+        constraints.positive_definite,
+        [[[2, 1], [1, 3]], [[1, 0], [0, 1]], [[4, -1], [-1, 1]]],
+        [[[2, 1], [1, 3]], [[1, 0], [0, -1]], [[4, -1], [-1, 1]]],
+    ),
     "symmetric": (constraints.positive_definite, [[2, -1], [-1, 3]], [[2, 0.5], [-0.5, 3]]),
     "corr_matrix": (constraints.corr_matrix, [[1, 0.5], [0.5, 1]], [[1, 0.5], [0.5, 1.1]]),
     "correlated beyond 1": (constraints.corr_matrix, [[1, -0.9], [-0.9, 1]], [[1, 1.1], [1.1, 1]]),

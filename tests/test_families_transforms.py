@@ -131,6 +131,35 @@ def test_no_density_outside_of_the_range(name: str) -> None:
         assert function(value, at) == -np.inf
 
 
+def test_products_of_some_factors_are_not_all_matrices() -> None:
+    """The factor is of an ordered vector: a matrix with another factor has no density."""
+    parts = [nt.OrderedTransform(), nt.LowerCholeskyTransform(), nt.CholeskyTransform().inv]
+
+    def law(at: Any) -> Any:
+        base = nd.Normal(at * jnp.zeros(3), 1.0).to_event(1)
+        return nd.TransformedDistribution(base, nt.ComposeTransform(parts))
+
+    with jax.enable_x64(True):
+        at = jnp.array(0.8)
+        for vector, is_inside in (([0.0, 1.0, 2.0], True), ([2.0, 1.0, 0.0], False)):
+            factor = nt.LowerCholeskyTransform()(jnp.array(vector))
+            matrix = factor @ factor.T
+            density = density_function(law, matrix, (at,))(matrix, at)
+            assert bool(jnp.isfinite(density)) == is_inside
+
+    def model() -> None:
+        rb.sample("z", nd.ImproperUniform(nd.constraints.positive_definite, (), (2, 2)))
+
+    for made, is_pathwise in ((parts, False), (parts[1:], True)):
+
+        def guide(made: Any = made) -> None:
+            base = nd.Normal(rb.param("loc", jnp.zeros(3)), 1.0).to_event(1)
+            rb.sample("z", nd.TransformedDistribution(base, nt.ComposeTransform(made)))
+
+        explained = str(rb.ELBO(model, guide).compile().explain())
+        assert ("pathwise\n" in explained) == is_pathwise
+
+
 @pytest.fixture(scope="module")
 def draws() -> dict[str, Any]:
     """One draw of each law, with its site's key: of one program."""

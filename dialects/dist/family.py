@@ -44,7 +44,7 @@ class Support(Enum):
         return self in _DISCRETE
 
     def within(self, other: Support) -> bool:
-        """Whether every point of this set lies in `other`."""
+        """Whether every point of this set lies in `other`, and it is no null set there."""
         return other is self or other in _SUPERSETS[self]
 
 
@@ -60,8 +60,8 @@ _SUPERSETS: Mapping[Support, frozenset[Support]] = {
     Support.SIMPLEX: frozenset(),
     Support.CORR_CHOLESKY: frozenset(),
     Support.LOWER_CHOLESKY: frozenset(),
-    Support.POSITIVE_DEFINITE: frozenset({Support.REAL}),
-    Support.CORR_MATRIX: frozenset({Support.REAL}),
+    Support.POSITIVE_DEFINITE: frozenset(),
+    Support.CORR_MATRIX: frozenset(),
     Support.L1_BALL: frozenset({Support.REAL}),
     Support.ORDERED_VECTOR: frozenset({Support.REAL}),
     Support.POSITIVE_ORDERED_VECTOR: frozenset(

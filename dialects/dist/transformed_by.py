@@ -32,7 +32,8 @@ class TransformedByOp(IRDLOperation):
     forward(x, arguments...) = T(x), inverse(y, arguments...) = T⁻¹(y) and
     log_det(x, y, arguments...) = log|det ∂T/∂x|, one number per batch element, as
     inside(y, arguments...), which says whether y lies in the range. `support` names the range of T
-    on all real numbers, where it is one that does not depend on the arguments.
+    on all real numbers (of `positive_definite` and `corr_matrix` on all of their Cholesky factors),
+    where it is one that does not depend on the arguments.
 
     ```mlir
     %law = dist.transformed_by %base, %a forward(@f) inverse(@g) log_det(@h) inside(@i) : (!prob.law<tensor<3xf32>, event_rank = 1>, tensor<f32>) -> !prob.law<tensor<4xf32>, event_rank = 1>

@@ -16,6 +16,11 @@ _IMAGES = {
     Transform.AFFINE: Support.REAL,
 }
 """Where a transform takes the reals."""
+_PRODUCTS_OF = {
+    Support.POSITIVE_DEFINITE: Support.LOWER_CHOLESKY,
+    Support.CORR_MATRIX: Support.CORR_CHOLESKY,
+}
+"""Of which factors a set of matrices has the products; all else is made of all real numbers."""
 
 
 def _image(transform: Transform, support: Support | None) -> Support | None:
@@ -42,9 +47,9 @@ def law_support(law: SSAValue) -> Support | None:
         case dist.TransformedOp() as op:
             return _image(op.transform.data, law_support(op.base))
         case dist.TransformedByOp() as op if op.support is not None:
-            if law_support(op.base) is not Support.REAL:
-                return None
-            return next((s for s in Support if s.value == op.support.data), None)
+            named = next((s for s in Support if s.value == op.support.data), None)
+            whole = Support.REAL if named is None else _PRODUCTS_OF.get(named, Support.REAL)
+            return named if law_support(op.base) is whole else None
         case dist.OpaqueOp() as op if op.support is not None:
             return next((s for s in Support if s.value == op.support.data), None)
         case _:
