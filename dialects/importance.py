@@ -93,9 +93,9 @@ class LogMeanExpOp(OfSamplesOp):
 @irdl_op_definition
 class VimcoOp(OfSamplesOp):
     """
-    The log-mean-exp (of the same order) of log weights in which that of this sample is replaced by the mean of the
-    other samples' ones (the geometric mean of their weights), and 0 where that is not finite;
-    derivative 0. Independent of the draws of its own sample (Mnih and Rezende 2016).
+    The log-mean-exp (of the same order) of log weights in which that of this sample is replaced by
+    the mean of the other samples' ones (the geometric mean of their weights), and 0 where that is
+    not finite; derivative 0. Independent of the draws of its own sample (Mnih and Rezende 2016).
 
     ```mlir
     %b = estim.vimco %w {samples = 8 : i64} : tensor<f32>

@@ -153,6 +153,12 @@ def _ordered(w: Writer, x: Expression) -> list[Expression]:
     return [w.call("gt", w.part(x, 1, count), w.part(x, 0, count - 1))] if count > 1 else []
 
 
+def _places(w: Writer, x: Expression) -> tuple[Expression, Expression]:
+    """The numbers of row and column of every element of matrices."""
+    rank = len(x.shape)
+    return w.iota(x, x.shape, rank - 2), w.iota(x, x.shape, rank - 1)
+
+
 def _positive_definite(w: Writer, x: Expression) -> list[Expression]:
     """Symmetric up to rounding, as NumPyro asks, and with a Cholesky factor."""
     rank = len(x.shape)
@@ -160,7 +166,7 @@ def _positive_definite(w: Writer, x: Expression) -> list[Expression]:
     across = w.expression(w.insert(lax.TransposeOp(x.value, order)))
     allowed = w.apply("abs", across) * 1e-5 + max(1e-8, _rounding(x, 1))
     factor = w.insert(lax.CholeskyOp.create(operands=[x.value], result_types=[x.value.type]))
-    row, column = (w.iota(x, x.shape, rank - k) for k in (2, 1))
+    row, column = _places(w, x)
     above_zero = w.call("gt", w.expression(factor), 0.0)  # NaN where there is no factor
     return [
         w.call("le", w.apply("abs", x - across), allowed),
@@ -169,15 +175,13 @@ def _positive_definite(w: Writer, x: Expression) -> list[Expression]:
 
 
 def _unit_diagonal(w: Writer, x: Expression) -> list[Expression]:
-    rank = len(x.shape)
-    row, column = (w.iota(x, x.shape, rank - k) for k in (2, 1))
+    row, column = _places(w, x)
     return [w.apply("logical_or", w.apply("ne", column, row), _is_one(w, x, x.shape[-1]))]
 
 
 def _lower_cholesky(w: Writer, x: Expression) -> list[Expression]:
     """Lower triangular, a positive diagonal."""
-    rank = len(x.shape)
-    row, column = (w.iota(x, x.shape, rank - k) for k in (2, 1))
+    row, column = _places(w, x)
     zero = w.constant(x.value.type, 0.0)
     above = w.apply("logical_or", w.apply("le", column, row), w.apply("eq", x, zero))
     diagonal = w.apply("logical_or", w.apply("ne", column, row), w.apply("gt", x, zero))

@@ -17,8 +17,7 @@ def mask_of(law: Any) -> Any:
 def is_masked_away(law: Any) -> bool:
     """Whether a mask that is the literal False lies around a law."""
     while type(law) in (nd.MaskedDistribution, nd.Independent, nd.ExpandedDistribution):
-        mask = getattr(law, "_mask", None)  # which NumPyro has no other name for
-        if mask is False:
+        if getattr(law, "_mask", None) is False:  # NumPyro has no other name for it
             return True
         law = law.base_dist
     return False

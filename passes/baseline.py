@@ -19,7 +19,7 @@ from relbo_ir.passes.expressions import Expression, Writer
 from relbo_ir.passes.order import require_scores
 from relbo_ir.passes.rewriting import is_zero, replace_all
 from relbo_ir.passes.treatment import SelectivePass, expectations
-from relbo_ir.passes.upstreams import origin, parted, parts_of
+from relbo_ir.passes.upstreams import origin, parted, parts_of, upstreams_of
 
 _KINDS = ("leave-one-out", "running-mean", "function")
 _Make = Callable[[Writer, estim.ScoreOp], SSAValue]
@@ -71,7 +71,8 @@ class BaselinePass(SelectivePass):
         for expectation in expectations(op):
             require_scores(expectation, self.name)
             found = [s for s in expectation.body.block.ops if isinstance(s, estim.ScoreOp)]
-            scores = [parted(s) if self._takes_a_part(s) else s for s in found]
+            mixed = {u for u in upstreams_of(found) if self._takes_a_part(u)}
+            scores = [s if mixed.isdisjoint(s.upstream) else parted(s) for s in found]
             make = self._maker(expectation, scores)
             centred = ((s, self._centred(s, make)) for s in scores if s.result.uses)
             replace_all({score: new for score, new in centred if new is not None})
@@ -110,10 +111,9 @@ class BaselinePass(SelectivePass):
         new.location = score.location
         return w.insert(new)
 
-    def _takes_a_part(self, score: estim.ScoreOp) -> bool:
+    def _takes_a_part(self, upstream: SSAValue) -> bool:
         """Whether of a joint upstream some parts take the baseline, and others do not."""
-        parts = [{self._is_chosen(part) for part in parts_of(u)} for u in score.upstream]
-        return any(len(chosen) > 1 for chosen in parts)
+        return len({self._is_chosen(part) for part in parts_of(upstream)}) > 1
 
     def _is_chosen(self, upstream: SSAValue) -> bool:
         if not self.is_selective:
@@ -128,8 +128,8 @@ class BaselinePass(SelectivePass):
 
     def _function(self, expectation: prob.ExpectationOp, scores: list[estim.ScoreOp]) -> _Make:
         named = _named(expectation, self.value)
-        upstreams = dict.fromkeys(u for s in scores for u in s.upstream)
-        drawn = {c for u in upstreams for v in parts_of(u) if (c := origin(v)) is not None}
+        parts = (part for u in upstreams_of(scores) for part in parts_of(u))
+        drawn = {c for part in parts if (c := origin(part)) is not None}
         read = DependenceOf(expectation.body.block, drawn).of(named.value)
 
         def make(w: Writer, score: estim.ScoreOp) -> SSAValue:

@@ -26,6 +26,7 @@ from relbo_ir.passes.upstreams import (
     parts_of,
     refined,
     unknown_upstreams,
+    upstreams_of,
 )
 
 _GRANULARITIES = ("site", "axis", "element")
@@ -84,7 +85,7 @@ class RaoBlackwellizePass(SelectivePass):
                     "of an upstream it is not known any more whose log density it is",
                     "run relbo-rao-blackwellize before relbo-expand-densities",
                 )
-            upstreams = dict.fromkeys(u for s in scores for u in s.upstream)
+            upstreams = upstreams_of(scores)
             parts = {u: [_Part(v, self._chosen(v)) for v in parts_of(u)] for u in upstreams}
             choices = {p.choice for found in parts.values() for p in found if p.choice is not None}
             facts = DependenceOf(expectation.body.block, choices)

@@ -95,9 +95,8 @@ def _score(expectation: prob.ExpectationOp, treated: list[prob.SampleOp]) -> Non
         return
     weight = upstream[0] if len(upstream) == 1 else builder.insert(estim.JointOp(upstream)).result
     maps = [[-1] * len(shape_of(weight))]
-    for index, addend in enumerate(yielded.addends):
-        score = builder.insert(estim.ScoreOp(addend, [weight], maps))
-        yielded.operands[index] = score.result
+    scores = [builder.insert(estim.ScoreOp(c, [weight], maps)) for c in yielded.addends]
+    yielded.operands = [score.result for score in scores]
 
 
 def _parameter_values(expectation: prob.ExpectationOp) -> set[SSAValue]:

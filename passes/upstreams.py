@@ -30,6 +30,11 @@ def element_density(w: Writer, choice: prob.SampleOp) -> Expression:
     return w.expression(w.insert(density))
 
 
+def upstreams_of(scores: Sequence[estim.ScoreOp]) -> list[SSAValue]:
+    """The upstreams of scores, each once."""
+    return list(dict.fromkeys(u for score in scores for u in score.upstream))
+
+
 def parts_of(upstream: SSAValue) -> list[SSAValue]:
     """The log densities that an upstream is the sum of: itself, but where it is a joint one."""
     return list(op.parts) if isinstance(op := upstream.owner, estim.JointOp) else [upstream]
@@ -69,8 +74,7 @@ def origin(upstream: SSAValue) -> prob.SampleOp | None:
 
 def unknown_upstreams(scores: Sequence[estim.ScoreOp]) -> set[SSAValue]:
     """The upstreams of which it is not known any more whose log densities they are."""
-    upstreams = dict.fromkeys(u for score in scores for u in score.upstream)
-    return {u for u in upstreams if any(origin(part) is None for part in parts_of(u))}
+    return {u for u in upstreams_of(scores) if any(origin(p) is None for p in parts_of(u))}
 
 
 def _elements(w: Writer, law: SSAValue) -> SSAValue:
