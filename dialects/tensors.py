@@ -60,6 +60,10 @@ def _is_field(element: Attribute) -> bool:
     return is_float(element) or isinstance(element, ComplexType)
 
 
+def _is_complex(element: Attribute) -> bool:
+    return isinstance(element, ComplexType)
+
+
 def _is_value(element: Attribute) -> bool:
     return _is_field(element) or is_integer(element)
 
@@ -71,6 +75,7 @@ def _is_anything(element: Attribute) -> bool:
 _KINDS: dict[str, Callable[[Attribute], bool]] = {
     "real floats": is_float,
     "floats": _is_field,
+    "complex numbers": _is_complex,
     "numbers": _is_number,
     "integers or booleans": is_integer,
     "numbers or booleans": _is_value,
@@ -99,6 +104,7 @@ class TensorOf(AttrConstraint[Tensor]):
 
 REALS = TensorOf("real floats")
 FLOATS = TensorOf("floats")
+COMPLEX = TensorOf("complex numbers")
 NUMBERS = TensorOf("numbers")
 INTEGERS = TensorOf("integers or booleans")
 VALUES = TensorOf("numbers or booleans")
@@ -126,6 +132,11 @@ def element_of(type_: Attribute) -> Attribute | None:
 def has_floats(type_: Attribute) -> bool:
     """Whether a type is a tensor of floats."""
     return is_float(element_of(type_))
+
+
+def has_complex(type_: Attribute) -> bool:
+    """Whether a type is a tensor of complex numbers."""
+    return isinstance(element_of(type_), ComplexType)
 
 
 def shape_of_type(type_: Attribute) -> tuple[int, ...]:

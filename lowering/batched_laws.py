@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from relbo_ir.dialects.dist import broadcast_shapes
 from relbo_ir.dialects.errors import UnsupportedError
-from relbo_ir.lowering.laws import LawSpec, is_traced
+from relbo_ir.lowering.law_specs import LawSpec, is_traced
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from jax.interpreters import batching
 from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.batched_laws import Part, batch_shape, batched_law, padded, whole
-from relbo_ir.lowering.laws import LawSpec
+from relbo_ir.lowering.law_specs import LawSpec
 from relbo_ir.lowering.site_values import placed
 
 

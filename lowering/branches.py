@@ -14,7 +14,7 @@ from jax.extend import core, source_info_util
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.batched_laws import Part, batch_shape
-from relbo_ir.lowering.laws import LawSpec
+from relbo_ir.lowering.law_specs import LawSpec
 from relbo_ir.lowering.traced_equations import literal_of
 
 _SHARED = (sites.PARAM, sites.SUBSAMPLE)

@@ -105,10 +105,6 @@ def _cond(em: FunctionEmitter, op: lax.CondOp) -> str:
 
 
 _PUBLIC = {
-    "scatter-max": "lax.scatter_max",
-    "scatter-min": "lax.scatter_min",
-    "scatter-mul": "lax.scatter_mul",
-    "scatter-sub": "lax.scatter_sub",
     "random_wrap": "random.wrap_key_data",
     "random_unwrap": "random.key_data",
     "tile": "lax.tile",

@@ -279,6 +279,16 @@ def _convolution(em: FunctionEmitter, op: lax.ConvGeneralDilatedOp) -> str:
     return f"lax.conv_general_dilated({text}{_precision_text(op.precision)})"
 
 
+@emits(lax.RealOp, lax.ImagOp, lax.ComplexOp)
+def _parts(em: FunctionEmitter, op: Operation) -> str:
+    return f"{op.name}({', '.join(em.name(v) for v in op.operands)})"
+
+
+@emits(lax.FftOp)
+def _fft(em: FunctionEmitter, op: lax.FftOp) -> str:
+    return f"lax.fft({em.name(op.x)}, lax.FftType.{op.kind.data}, {tuple_of(op.lengths)})"
+
+
 @emits(lax.DynamicSliceOp)
 def _dynamic_slice(em: FunctionEmitter, op: lax.DynamicSliceOp) -> str:
     arguments = f"{em.name(op.x)}, {em.list_of(op.starts)}, {tuple_of(op.sizes)}"
@@ -315,7 +325,10 @@ def _gather(em: FunctionEmitter, op: lax.GatherOp) -> str:
     )
 
 
-@emits(lax.ScatterOp, lax.ScatterAddOp)
+@emits(
+    *(lax.ScatterOp, lax.ScatterAddOp, lax.ScatterSubOp),
+    *(lax.ScatterMulOp, lax.ScatterMinOp, lax.ScatterMaxOp),
+)
 def _scatter(em: FunctionEmitter, op: lax.ScatterBase) -> str:
     numbers = (
         f"lax.ScatterDimensionNumbers(update_window_dims={tuple_of(op.update_window_dims)}, "

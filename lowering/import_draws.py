@@ -12,7 +12,8 @@ from relbo_ir.dialects.location import source_location
 from relbo_ir.dialects.tensors import row_type
 from relbo_ir.lowering.batched_sites import drawn_from
 from relbo_ir.lowering.import_jaxpr import Importer
-from relbo_ir.lowering.laws import LawSpec, build_law
+from relbo_ir.lowering.law_specs import LawSpec
+from relbo_ir.lowering.laws import build_law
 
 
 def import_draws(importer: Importer, equation: Any, values: list[SSAValue]) -> list[SSAValue]:

@@ -99,17 +99,14 @@ def _scatter(cls: type[lax.ScatterBase]) -> Rule:
 
 
 RULES["scatter"] = _scatter(lax.ScatterOp)
-RULES["scatter-add"] = _scatter(lax.ScatterAddOp)
-RULES["scatter_add"] = RULES["scatter-add"]
-
-
-def _public(importer: Importer, equation: Any, operands: list[SSAValue]) -> Built:
-    """Scatters that combine by a jaxpr: their name says which, and `emit` calls them by name."""
-    return importer.bind(equation, operands, without=("update_jaxpr", "update_consts"))
-
-
-for _name in ("scatter-max", "scatter-min", "scatter-mul", "scatter-sub"):
-    RULES[_name] = RULES[_name.replace("-", "_")] = _public
+for _short, _cls in (
+    ("add", lax.ScatterAddOp),
+    ("sub", lax.ScatterSubOp),
+    ("mul", lax.ScatterMulOp),
+    ("min", lax.ScatterMinOp),
+    ("max", lax.ScatterMaxOp),
+):
+    RULES[f"scatter-{_short}"] = RULES[f"scatter_{_short}"] = _scatter(_cls)
 
 
 __all__ = ["RULES"]

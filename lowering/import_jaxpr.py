@@ -110,6 +110,9 @@ class Importer:
                 "a traced array is closed over by a function that is imported",
                 "pass the array as an argument",
             )
+        if np.iscomplexobj(value):
+            parts = [self.constant(part) for part in (np.real(value), np.imag(value))]
+            return self.insert(lax.ComplexOp(*parts)).results[0]
         return self.insert(lax.ConstantOp(literal(value))).results[0]
 
     def inline(
@@ -135,8 +138,7 @@ class Importer:
 
     def constant_of(self, atom: Any) -> SSAValue:
         """A literal of an equation, with the type that the equation gives it."""
-        value = np.asarray(atom.val, dtype=atom.aval.dtype)
-        return self.insert(lax.ConstantOp(literal(value))).results[0]
+        return self.constant(np.asarray(atom.val, dtype=atom.aval.dtype))
 
     def equation(self, equation: Any, operands: list[SSAValue]) -> Sequence[SSAValue]:
         """Imports one equation; an error about it names its source line."""

@@ -13,6 +13,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import integer, ints
 from relbo_ir.dialects.rng import KeyType
+from relbo_ir.dialects.tensors import has_complex
 from relbo_ir.lowering.types import array_of, element_type, ir_type, literal
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def _convert(importer: Importer, equation: Any, operands: list[SSAValue]) -> Bui
     if (
         isinstance(owner := operands[0].owner, lax.ConstantOp)
         and equation.invars[0].aval.shape == ()
+        and not has_complex(out_type(equation))
     ):
         with jax.ensure_compile_time_eval():
             value = jlax.convert_element_type(array_of(owner.value), equation.params["new_dtype"])

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from math import inf
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro.distributions as nd
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from relbo_ir.dialects import dist
-from relbo_ir.dialects.errors import ModelError, UnsupportedError
+from relbo_ir.dialects.errors import ModelError
 from relbo_ir.dialects.prob import LawType
 from relbo_ir.lowering import transforms
-from relbo_ir.lowering.constraints import BOUNDED, check_real
+from relbo_ir.lowering.constraints import check_real
 from relbo_ir.lowering.distributions import InverseGaussian
 from relbo_ir.lowering.import_jaxpr import Importer
+from relbo_ir.lowering.improper_laws import improper
+from relbo_ir.lowering.law_specs import LawSpec, floats, is_traced
 from relbo_ir.lowering.types import element_type, struct
-from relbo_ir.lowering.wider_laws import is_masked_away, log_weights, mask_of, wider
+from relbo_ir.lowering.wider_laws import log_weights, mask_of, wider
 
 _FAMILIES: dict[type[Any], tuple[type[dist.FamilyOp], tuple[str, ...]]] = {
     nd.Normal: (dist.NormalOp, ("loc", "scale")),
@@ -77,19 +76,6 @@ _FAMILIES: dict[type[Any], tuple[type[dist.FamilyOp], tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True)
-class LawSpec:
-    """A law without its arrays: what is static of it, hashable, as a parameter of a primitive."""
-
-    kind: str
-    static: tuple[Any, ...] = ()
-    base: LawSpec | None = None
-    count: int = 0
-    """How many arrays this node takes, after those of its base."""
-    others: tuple[LawSpec, ...] = ()
-    """Further laws that this node is made of; their arrays follow those of the base."""
-
-
 def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     """Splits a NumPyro distribution into its static description and its arrays."""
     if not issubclass(type(law), nd.Distribution):
@@ -101,7 +87,9 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     cls = type(law)
     if cls in _FAMILIES:
         op, names = _FAMILIES[cls]
-        arrays = _floats([getattr(law, name) for name in names])
+        arrays = floats([getattr(law, name) for name in names])
+        if cls is nd.MultivariateNormal:
+            arrays[0] = jnp.broadcast_to(arrays[0], (*arrays[0].shape[:-1], *law.event_shape))
         size = _SIZED[cls](law) if cls in _SIZED else None
         return LawSpec("family", (op, size), None, len(arrays)), arrays
     if cls in _TRUNCATED and type(law.base_dist) is nd.Normal:
@@ -121,7 +109,10 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         if is_traced(base):
             return describe(wider(law.base_dist, tuple(law.batch_shape)), site)
         return LawSpec("expand", (tuple(law.batch_shape),), base), arrays
-    if cls in (nd.TransformedDistribution, nd.RelaxedBernoulliLogits):
+    if issubclass(cls, _PUSHED) and (cls.log_prob, cls.sample) == (
+        _PUSHED.log_prob,
+        _PUSHED.sample,
+    ):
         described = _transformed(law, site)
         if described is not None:
             return described
@@ -135,7 +126,7 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         density = jnp.broadcast_to(jnp.asarray(law.log_density, dtype), law.batch_shape)
         return LawSpec("delta", (law.event_dim,), None, 2), [value, density]
     if cls is nd.ImproperUniform:
-        return _improper(law, site)
+        return improper(law, site)
     return _opaque(law)
 
 
@@ -151,65 +142,6 @@ def widened(
     return LawSpec("expand", (batch,), spec), arrays
 
 
-def masked_away(law: Any, spec: LawSpec) -> LawSpec:
-    """
-    The description of a law that nothing is drawn from. Under a mask that is the literal False the
-    densities of opaque laws are not read, and are not traced: they may raise.
-    """
-    return _unread(spec) if is_masked_away(law) else spec
-
-
-def _unread(spec: LawSpec) -> LawSpec:
-    static = (*spec.static[:-1], False) if spec.kind == "opaque" else spec.static
-    base = None if spec.base is None else _unread(spec.base)
-    return replace(spec, static=static, base=base, others=tuple(map(_unread, spec.others)))
-
-
-_SETS = {
-    **{s.value: s for s in dist.Support if not s.is_discrete and s is not dist.Support.INTERVAL},
-    "softplus_positive": dist.Support.POSITIVE,
-    "softplus_lower_cholesky": dist.Support.LOWER_CHOLESKY,
-    "scaled_unit_lower_cholesky": dist.Support.LOWER_CHOLESKY,
-}
-"""The sets of NumPyro's constraints that have no parameters."""
-_OF_MATRICES = [s for s in _SETS.values() if s.value.endswith(("cholesky", "definite", "matrix"))]
-
-
-def _improper(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
-    support = law.support
-    while type(support) is nd.constraints.independent:
-        support = support.base_constraint
-    named = nd.constraints
-    known = next((s for n, s in _SETS.items() if support is getattr(named, n, None)), None)
-    bounds: list[Any] = []
-    if any(type(support) is getattr(named, name) for name in BOUNDED):
-        known = dist.Support.INTERVAL
-        ends = (getattr(support, end, None) for end in ("lower_bound", "upper_bound"))
-        bounds = _floats([s if e is None else e for e, s in zip(ends, (-inf, inf), strict=True)])
-    if known is None:
-        raise UnsupportedError(
-            f"an improper prior on {support} is not supported",
-            f"use one on {', '.join([*_SETS, *BOUNDED])}, or transform such a one",
-            site=site,
-        )
-    if known in _OF_MATRICES and (len(law.event_shape) < 2 or len({*law.event_shape[-2:]}) > 1):
-        raise ModelError(
-            f"an improper prior on {known.value} has the event shape {tuple(law.event_shape)}",
-            "end it with the two equal sizes of square matrices",
-            site=site,
-        )
-    shape = (*law.batch_shape, *law.event_shape)
-    for bound in bounds:
-        if np.broadcast_shapes(bound.shape, shape) != shape:
-            raise ModelError(
-                f"an improper prior of shape {shape} has a bound of shape {bound.shape}",
-                "give batch_shape and event_shape, or bounds that broadcast to them",
-                site=site,
-            )
-    dtype = bounds[0].dtype if bounds else jnp.result_type(float)
-    return LawSpec("improper", (known, shape, dtype.name, law.event_dim), None, len(bounds)), bounds
-
-
 def has_ops(law: Any, site: str) -> bool:
     """Whether ops stand for every transform of a transformed distribution."""
     return _transformed(law, site) is not None
@@ -219,6 +151,7 @@ _SIZED: dict[type[Any], Callable[[Any], int]] = {
     nd.GaussianRandomWalk: lambda law: law.num_steps,
     nd.LKJCholesky: lambda law: law.dimension,
 }
+_PUSHED = nd.TransformedDistribution
 _TRUNCATED = (
     nd.LeftTruncatedDistribution,
     nd.RightTruncatedDistribution,
@@ -230,12 +163,12 @@ def _truncated_normal(law: Any) -> tuple[LawSpec, list[Any]]:
     """Truncated from the right alone is the reflection of truncated from the left."""
     loc, scale = law.base_dist.loc, law.base_dist.scale
     if type(law) is nd.TwoSidedTruncatedDistribution:
-        arrays = _floats([loc, scale, law.low, law.high])
+        arrays = floats([loc, scale, law.low, law.high])
         return LawSpec("family", (dist.TruncatedNormalOp, None), None, 4), arrays
     if type(law) is nd.LeftTruncatedDistribution:
-        arrays = _floats([loc, scale, law.low])
+        arrays = floats([loc, scale, law.low])
         return LawSpec("family", (dist.LeftTruncatedNormalOp, None), None, 3), arrays
-    arrays = _floats([-loc, scale, -law.high, 0.0, -1.0])
+    arrays = floats([-loc, scale, -law.high, 0.0, -1.0])
     reflected = LawSpec("family", (dist.LeftTruncatedNormalOp, None), None, 3)
     return LawSpec("transformed", (dist.Transform.AFFINE,), reflected, 2), arrays
 
@@ -249,24 +182,9 @@ def _mixture(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         spec, mine = describe(component, site)
         specs.append(spec)
         arrays += mine
-    logits = _floats([log_weights(law.mixing_distribution)])
+    logits = floats([log_weights(law.mixing_distribution)])
     kind = "mixture_same_family" if same else "mixture"
     return LawSpec(kind, (), specs[0], 1, tuple(specs[1:])), [*arrays, *logits]
-
-
-def is_traced(spec: LawSpec) -> bool:
-    """Whether a law is made of a traced law or transform, which has one shape."""
-    if spec.kind in ("opaque", "transformed_by"):
-        return True
-    return any(is_traced(law) for law in (spec.base, *spec.others) if law is not None)
-
-
-def _floats(values: list[Any]) -> list[Any]:
-    check_real("a parameter of the law", *values)
-    dtype = jnp.result_type(
-        float, *[v for v in values if jnp.issubdtype(jnp.result_type(v), float)]
-    )
-    return [jnp.asarray(value, dtype) for value in values]
 
 
 def _transformed(law: Any, site: str) -> tuple[LawSpec, list[Any]] | None:
@@ -274,11 +192,11 @@ def _transformed(law: Any, site: str) -> tuple[LawSpec, list[Any]] | None:
     spec, arrays = describe(law.base_dist, site)
     shape = (*law.base_dist.batch_shape, *law.base_dist.event_shape)
     event_rank = len(law.base_dist.event_shape)
-    for transform in transforms.steps(law.transforms):
+    for transform in transforms.real_steps(law.transforms):
         name = transforms.NAMED.get(type(transform))
         if name is dist.Transform.AFFINE:
             spec = LawSpec("transformed", (name,), spec, 2)
-            arrays = [*arrays, *_floats([transform.loc, transform.scale])]
+            arrays = [*arrays, *floats([transform.loc, transform.scale])]
         elif name is not None:
             spec = LawSpec("transformed", (name,), spec)
         elif transforms.is_bijection(transform):

@@ -23,7 +23,8 @@ from relbo_ir.dialects.rng import stable_hash
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import constraint_attr
 from relbo_ir.lowering.control_flow import run_control_flow
-from relbo_ir.lowering.laws import LawSpec, describe, masked_away, widened
+from relbo_ir.lowering.law_specs import LawSpec, masked_away
+from relbo_ir.lowering.laws import describe, widened
 from relbo_ir.lowering.site_values import (
     as_floats,
     check_in_plates,

@@ -15,7 +15,7 @@ from numpyro import handlers
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.lowering import sites
 from relbo_ir.lowering.constraints import check_real
-from relbo_ir.lowering.laws import LawSpec
+from relbo_ir.lowering.law_specs import LawSpec
 from relbo_ir.lowering.wider_laws import mask_of
 
 _Made = TypeVar("_Made")

@@ -84,6 +84,12 @@ def conditions_of_set(
         case Support.L1_BALL:
             total = w.sum(w.apply("abs", x), [len(x.shape) - 1])
             return [w.call("le", total, 1.0 + _rounding(total, x.shape[-1]))]
+        case Support.SPHERE:
+            return [_is_one(w, w.sum(x * x, [len(x.shape) - 1]), x.shape[-1])]
+        case Support.ZERO_SUM:
+            return [_is_zero(w, x, len(x.shape) - 1)]
+        case Support.ZERO_SUM_2:
+            return [_is_zero(w, x, axis) for axis in (len(x.shape) - 2, len(x.shape) - 1)]
         case Support.ORDERED_VECTOR:
             return _ordered(w, x)
         case Support.POSITIVE_ORDERED_VECTOR:
@@ -139,6 +145,13 @@ def _is_one(w: Writer, total: Expression, count: int) -> Expression:
     """Whether sums of `count` numbers are 1, up to their rounding and NumPyro's 1e-6."""
     tolerance = max(1e-6, _rounding(total, count))
     return w.call("le", w.apply("abs", total - 1.0), tolerance)
+
+
+def _is_zero(w: Writer, x: Expression, axis: int) -> Expression:
+    """Whether sums along an axis are 0, up to the rounding of their largest terms."""
+    sizes = w.sum(w.apply("abs", x), [axis])
+    allowed = sizes * _rounding(x, 1) + _rounding(x, x.shape[axis])
+    return w.apply("le", w.apply("abs", w.sum(x, [axis])), allowed)
 
 
 def _rounding(x: Expression, count: int) -> float:

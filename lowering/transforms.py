@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from relbo_ir.dialects import dist
 from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.dialects.prob import LawType
 from relbo_ir.lowering.import_jaxpr import Importer
+from relbo_ir.lowering.improper_laws import named_set
 from relbo_ir.lowering.types import struct
 
 NAMED: dict[type[Any], dist.Transform] = {
@@ -38,7 +40,7 @@ class Traced:
     """Of a transformed draw."""
     event_rank: int
     support: str | None
-    """The range on all real numbers, where it is one that IR names."""
+    """The range, where it is one that IR names and what it is taken of is what its domain says."""
 
 
 def steps(transforms: Sequence[Any]) -> list[Any]:
@@ -52,6 +54,25 @@ def steps(transforms: Sequence[Any]) -> list[Any]:
         elif type(transform) is not nt.IdentityTransform:
             flat.append(transform)
     return flat
+
+
+def real_steps(transforms: Sequence[Any]) -> list[Any]:
+    """The steps, where those that pass through complex numbers are one, from reals to reals."""
+    parts: list[Any] = []
+    waiting: list[Any] = []
+    for step in steps(transforms):
+        waiting.append(step)
+        if _element_of(step.codomain) is not constraints.complex:
+            parts.append(step if len(waiting) == 1 else nt.ComposeTransform(waiting))
+            waiting = []
+    return [*parts, *waiting]
+
+
+def _element_of(set_: Any) -> Any:
+    """The set of each element of vectors, matrices and other arrays that are not bound together."""
+    while isinstance(set_, constraints.independent):
+        set_ = set_.base_constraint
+    return set_
 
 
 def is_bijection(transform: Any) -> bool:
@@ -84,39 +105,42 @@ def traced(
     if not hasattr(out, "dtype") or not jnp.issubdtype(out.dtype, jnp.floating):
         raise UnsupportedError(
             f"{type(transform).__name__} does not give one array of real numbers",
-            "transform the draw in the model instead",
+            "follow it by a transform back to real numbers, or transform the draw in the model",
             site=site,
         )
     rank = event_rank - transform.domain.event_dim + transform.codomain.event_dim
-    return Traced(tree, tuple(out.shape), rank, _range(transform)), [
+    return Traced(tree, tuple(out.shape), rank, _range(transform, shape, out.shape)), [
         jnp.asarray(leaf) for leaf in leaves
     ]
 
 
-_REALS = (constraints.real, constraints.real_vector, constraints.real_matrix)
-_RANGES = (
-    (constraints.simplex, "simplex"),
-    (constraints.corr_cholesky, "corr_cholesky"),
-    (constraints.lower_cholesky, "lower_cholesky"),
-    (constraints.softplus_lower_cholesky, "lower_cholesky"),
-    (constraints.scaled_unit_lower_cholesky, "lower_cholesky"),
-    (constraints.ordered_vector, "ordered_vector"),
-    (constraints.l1_ball, "l1_ball"),
-)
 _OF_FACTORS = (
     (constraints.lower_cholesky, constraints.positive_definite, "positive_definite"),
     (constraints.corr_cholesky, constraints.corr_matrix, "corr_matrix"),
 )
+_SETS = ("simplex", "corr_cholesky", "lower_cholesky", "ordered_vector", "l1_ball", "zero_sum")
 
 
-def _range(transform: Any) -> str | None:
-    """The name of a transform's range on all real numbers, or on all Cholesky factors."""
+def _range(transform: Any, before: tuple[int, ...], after: tuple[int, ...]) -> str | None:
+    """
+    The name of a transform's range on all real numbers, or on all Cholesky factors, from the shapes
+    that it takes and gives.
+    """
+    domain, codomain = transform.domain, transform.codomain
     for factors, products, name in _OF_FACTORS:
-        if transform.domain is factors and transform.codomain is products:
+        if domain is factors and codomain is products:
             return name
-    if not any(transform.domain is reals for reals in _REALS):
+    if not _is_real(domain):
         return None
-    return next((name for set_, name in _RANGES if transform.codomain is set_), None)
+    if _is_real(codomain):
+        sizes = before[len(before) - domain.event_dim :], after[len(after) - codomain.event_dim :]
+        return "real" if len({*map(math.prod, sizes)}) == 1 else None
+    named = named_set(codomain)
+    return None if named is None or not named.value.startswith(_SETS) else named.value
+
+
+def _is_real(set_: Any) -> bool:
+    return _element_of(set_) is constraints.real
 
 
 def transformed_by(

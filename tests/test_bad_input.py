@@ -862,9 +862,9 @@ def a_random_key(pp: Any) -> None:
 
 
 @refused(UnsupportedError, "an improper prior on", "use one on real, positive", "z")
-def an_improper_prior_on_a_sphere(pp: Any) -> None:
+def an_improper_prior_on_circulants(pp: Any) -> None:
     def model() -> None:
-        support = rb.constraints.sphere
+        support = rb.constraints.positive_definite_circulant_vector
         pp.sample("z", dist.ImproperUniform(support, (), (2,)))  # here
 
     compiled(model)

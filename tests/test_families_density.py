@@ -236,6 +236,12 @@ FLAT: dict[str, tuple[Any, Any, Any]] = {
     "corr_matrix": (constraints.corr_matrix, [[1, 0.5], [0.5, 1]], [[1, 0.5], [0.5, 1.1]]),
     "correlated beyond 1": (constraints.corr_matrix, [[1, -0.9], [-0.9, 1]], [[1, 1.1], [1.1, 1]]),
     "l1_ball": (constraints.l1_ball, [0.5, -0.5], [0.6, -0.5]),
+    "sphere": (constraints.sphere, [0.6, -0.8], [0.6, -0.7]),
+    "zero_sum": (constraints.zero_sum(1), [3.0, -1.0, -2.0], [3.0, -1.0, -1.9]),
+    "zero_sum, every row": (constraints.zero_sum(1), [[1, -1], [2, -2]], [[1, -1], [2, -1]]),
+    "zero_sum, rows": (constraints.zero_sum(2), [[1, -1], [-1, 1]], [[1, -1], [-1, 2]]),
+    "zero_sum, columns": (constraints.zero_sum(2), [[0.0, 0], [0, 0]], [[1, -1], [1, -1]]),
+    "zero_sum, large": (constraints.zero_sum(1), [3e6, -1e6, -2e6], [3e6, -1e6, -2.001e6]),
     "scaled_cholesky": (
         constraints.scaled_unit_lower_cholesky,
         [[2, 0], [-1, 3]],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,18 @@ import numpyro.distributions as nd
 import pytest
 from helpers.densities import density_function, density_module
 from numpyro.distributions import transforms as nt
+from numpyro.infer.autoguide import AutoNormal
 
 import relbo_ir as rb
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
+from relbo_ir.lowering.transforms import traced
 
 LOC = np.array([0.3, -1.0, 0.4])
 LOWER = np.array([[1.2, 0.0, 0.0], [0.5, 0.8, 0.0], [-0.7, 0.3, 1.5]])
+
+
+FOURIER = nt.RealFastFourierTransform((5,))
+FOURIER_PACK = nt.PackRealFastFourierCoefficientsTransform((5,))
 
 
 def vector(size: int = 3, scale: float = 0.7) -> Any:
@@ -70,6 +77,26 @@ TRANSFORMED: dict[str, Callable[[Any], Any]] = {
         nt.RecursiveLinearTransform(np.array([[0.9, 0.1], [-0.2, 0.8]])),
     ),
     "zero sum": through(nt.ZeroSumTransform(1)),
+    "Fourier": through([FOURIER_PACK, FOURIER.inv], 5),
+    "Fourier, composed": through(nt.ComposeTransform([FOURIER_PACK, FOURIER.inv]), 5),
+    "Fourier, then more": through([FOURIER_PACK, FOURIER.inv, nt.ExpTransform()], 5),
+    "Fourier, packed": through([FOURIER, FOURIER_PACK.inv], 5),
+    "Fourier in two axes": lambda a: nd.TransformedDistribution(
+        nd.Normal(a * np.ones((2, 4)), 0.7).to_event(2),
+        [nt.RealFastFourierTransform((2, 4), 2), nt.RealFastFourierTransform((2, 4), 2).inv],
+    ),
+    "cosine": through(nt.DiscreteCosineTransform(), 4),
+    "LogUniform": lambda a: nd.LogUniform(0.3, 1.0 + a**2),
+    "Pareto": lambda a: nd.Pareto(0.5, 1.0 + a**2),
+    "LKJ": lambda a: nd.LKJ(3, 1.0 + a**2),
+    "ZeroSumNormal": lambda a: nd.ZeroSumNormal(1.0 + a**2, (2, 3)),
+    "GaussianStateSpace": lambda a: nd.GaussianStateSpace(
+        4, a * np.array([[0.9, 0.1], [-0.2, 0.8]]), scale_tril=a * np.eye(2)
+    ),
+    "CirculantNormal": lambda a: nd.CirculantNormal(
+        a * np.ones(5), covariance_rfft=jnp.exp(-a * np.arange(3.0))
+    ),
+    "MultivariateNormal about 0": lambda a: nd.MultivariateNormal(scale_tril=a * LOWER),
     "Haar": through(nt.HaarTransform(), 4),
     "cat": through(nt.CatTransform([nt.ExpTransform(), nt.IdentityTransform()], -1, [1, 2])),
     "cat of a parameter": lambda a: nd.TransformedDistribution(
@@ -240,7 +267,9 @@ def test_a_users_transform_is_opaque(make: Callable[[Any], Any]) -> None:
 )
 def test_a_transform_to_complex_numbers_is_refused(transform: Any) -> None:
     name = type(transform).__name__
-    wanted = rf"{name} does not give one array of real numbers[\s\S]*remedy: transform[\s\S]*\"x\""
+    wanted = (
+        rf"{name} does not give one array of real numbers[\s\S]*remedy: follow it by[\s\S]*\"x\""
+    )
     with pytest.raises(UnsupportedError, match=wanted):
         density_module(through(transform, 4), jnp.zeros(3, complex), (jnp.float32(0),))
 
@@ -256,7 +285,36 @@ def test_a_transform_to_several_arrays_is_refused() -> None:
         rb.ELBO(model, model).compile()
 
 
-def test_a_transform_by_complex_constants_is_refused() -> None:
-    """Its cosine transform goes through complex numbers, whose constants have no IR text."""
-    with pytest.raises(UnsupportedError, match="complex constant"):
-        density_module(through(nt.DiscreteCosineTransform(), 4), jnp.zeros(4), (jnp.float32(0),))
+SMOOTH: dict[str, Callable[[Any], Any]] = {
+    **{
+        name: TRANSFORMED[name]
+        for name in (
+            *("Fourier", "Fourier in two axes", "cosine", "Haar", "permute", "recursive"),
+            *("LKJ", "ZeroSumNormal", "GaussianStateSpace", "CirculantNormal", "its parameters"),
+        )
+    },
+    "LogUniform": lambda a: nd.LogUniform(0.3, 2.0),  # whose ends stay
+    "Pareto": lambda a: nd.Pareto(0.5, 1.0 + a),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_an_automatic_guide_of_it_is_pathwise(name: str) -> None:
+    """The range is all of the line, or a set with a name, and the density is smooth there."""
+
+    def model() -> None:
+        a: Any = rb.sample("a", nd.LogNormal(0.0, 0.3))
+        x: Any = rb.sample("x", SMOOTH[name](a))
+        rb.factor("f", -jnp.sum(x**2) - a**2)
+
+    explained = str(rb.ELBO(model, AutoNormal(model)).compile().explain())
+    assert len(re.findall(r"pathwise\n", explained)) == 2
+
+
+def test_a_transform_that_drops_elements_has_no_range_of_a_name() -> None:
+    """Five numbers from four coefficients of seven: not all vectors of five."""
+    wide = nt.PackRealFastFourierCoefficientsTransform((7,))
+    assert traced(nt.ComposeTransform([wide, FOURIER.inv]), (7,), 1, "x")[0].support is None
+    assert (
+        traced(nt.ComposeTransform([FOURIER_PACK, FOURIER.inv]), (5,), 1, "x")[0].support == "real"
+    )

@@ -159,6 +159,16 @@ SHAPED: dict[str, Callable[[Any], Any]] = {
     "read beyond the end": lambda x: (
         jnp.exp(x).at[jnp.array([0, 7])].get(mode="fill", fill_value=-1.0)
     ),
+    "written": lambda x: jnp.exp(x).at[jnp.array([1])].set(2.0),
+    "added": lambda x: jnp.exp(x).at[jnp.array([0, 0])].add(x[:2] ** 2),
+    "subtracted": lambda x: jnp.exp(x).at[jnp.array([0, 0])].subtract(jnp.exp(x[:2])),
+    "multiplied at places": lambda x: (
+        jnp.exp(x).at[jnp.array([2, 0])].mul(jnp.exp(x[:2]), unique_indices=True)
+    ),
+    "multiplied by any": lambda x: jnp.exp(x).at[jnp.array([2, 0])].mul(x[:2], unique_indices=True),
+    "the least at places": lambda x: jax.nn.sigmoid(x).at[0].min(0.5),
+    "the greatest at places": lambda x: (-jax.nn.sigmoid(x)).at[jnp.array([1, 1])].max(-3.0),
+    "a square of a complex number": lambda x: ((x + 1j * jnp.exp(x)) ** 2 + 1.0).real,
     "logarithm": lambda x: jnp.log(1.0 + x**2),
     "inverse": lambda x: 1.0 / (2.0 + jnp.sin(x)),
     "root": lambda x: jax.lax.rsqrt(jnp.exp(x)),
@@ -174,6 +184,8 @@ PROVED = {
     "clipped": (-1.0, 3.0),
     "stacked": (0.0, 5.0),
     "inverse": (1 / 3, 1.0),
+    "the least at places": (0.0, 1.0),
+    "the greatest at places": (-3.0, 0.0),
     "branch": (0.0, 3.0),
     "filtered, the other sign": (-math.inf, 0.0),
     "falling": (-math.inf, math.inf),
@@ -192,6 +204,10 @@ NOT_POSITIVE = {
     "unsigned",
     "sorted with another",
     "read beyond the end",
+    "subtracted",
+    "multiplied by any",
+    "the greatest at places",
+    "a square of a complex number",
     "logarithm",
     "log of a sum",
 }

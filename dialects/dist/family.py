@@ -27,6 +27,12 @@ class Support(Enum):
     """Such with a diagonal of ones."""
     L1_BALL = "l1_ball"
     """Vectors whose absolute values sum to 1 at most."""
+    SPHERE = "sphere"
+    """Vectors of length 1."""
+    ZERO_SUM = "zero_sum"
+    """Vectors whose elements sum to 0."""
+    ZERO_SUM_2 = "zero_sum_2"
+    """Matrices whose rows and columns do."""
     ORDERED_VECTOR = "ordered_vector"
     POSITIVE_ORDERED_VECTOR = "positive_ordered_vector"
     BOOLEAN = "boolean"
@@ -63,6 +69,9 @@ _SUPERSETS: Mapping[Support, frozenset[Support]] = {
     Support.POSITIVE_DEFINITE: frozenset(),
     Support.CORR_MATRIX: frozenset(),
     Support.L1_BALL: frozenset({Support.REAL}),
+    Support.SPHERE: frozenset(),
+    Support.ZERO_SUM: frozenset(),
+    Support.ZERO_SUM_2: frozenset(),
     Support.ORDERED_VECTOR: frozenset({Support.REAL}),
     Support.POSITIVE_ORDERED_VECTOR: frozenset(
         {Support.ORDERED_VECTOR, Support.POSITIVE, Support.NONNEGATIVE, Support.REAL}

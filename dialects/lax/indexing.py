@@ -229,3 +229,55 @@ class ScatterAddOp(ScatterBase):
     """
 
     name = "lax.scatter_add"
+
+
+@irdl_op_definition
+class ScatterSubOp(ScatterBase):
+    """
+    x with updates subtracted at rows of `indices`; syntax as `lax.scatter`.
+
+    ```mlir
+    %r = lax.scatter_sub %x, %i, %u {update_window_dims = array<i64>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "fill"} : (tensor<5xf32>, tensor<3x1xi32>, tensor<3xf32>) -> tensor<5xf32>
+    ```
+    """
+
+    name = "lax.scatter_sub"
+
+
+@irdl_op_definition
+class ScatterMulOp(ScatterBase):
+    """
+    x multiplied by updates at rows of `indices`; syntax as `lax.scatter`.
+
+    ```mlir
+    %r = lax.scatter_mul %x, %i, %u {update_window_dims = array<i64>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "fill"} : (tensor<5xf32>, tensor<3x1xi32>, tensor<3xf32>) -> tensor<5xf32>
+    ```
+    """
+
+    name = "lax.scatter_mul"
+
+
+@irdl_op_definition
+class ScatterMinOp(ScatterBase):
+    """
+    x, or the least of x and the updates at rows of `indices`; syntax as `lax.scatter`.
+
+    ```mlir
+    %r = lax.scatter_min %x, %i, %u {update_window_dims = array<i64>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "fill"} : (tensor<5xf32>, tensor<3x1xi32>, tensor<3xf32>) -> tensor<5xf32>
+    ```
+    """
+
+    name = "lax.scatter_min"
+
+
+@irdl_op_definition
+class ScatterMaxOp(ScatterBase):
+    """
+    x, or the greatest of x and the updates at rows of `indices`; syntax as `lax.scatter`.
+
+    ```mlir
+    %r = lax.scatter_max %x, %i, %u {update_window_dims = array<i64>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "fill"} : (tensor<5xf32>, tensor<3x1xi32>, tensor<3xf32>) -> tensor<5xf32>
+    ```
+    """
+
+    name = "lax.scatter_max"

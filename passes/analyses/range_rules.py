@@ -18,7 +18,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from relbo_ir.dialects import lax, prob
 from relbo_ir.dialects.lax import shape_of, tuple_of
-from relbo_ir.dialects.tensors import as_integer, element_of, has_floats
+from relbo_ir.dialects.tensors import as_integer, element_of, has_complex, has_floats
 from relbo_ir.passes.analyses.ranges import ANY, NONNEGATIVE, POSITIVE, UNIT, Ends, Range, joined
 
 _INCREASING: dict[str, Callable[[Ends], Ends]] = {
@@ -149,6 +149,8 @@ def _structured(op: Operation, given: Sequence[Range]) -> Range:
             return products if _every_window_meets(op) else products.join(Range.point(0.0))
         case lax.DynamicUpdateSliceOp():
             return given[0].hull().join(given[1].hull())
+        case lax.ScatterBase():
+            return _scattered(op, given[0].hull(), given[2].hull())
         case lax.ReshapeOp() | lax.SqueezeOp():
             before, after = shape_of(op.operands[0]), shape_of(op.results[0])
             return given[0].shaped(lambda end: np.broadcast_to(end, before).reshape(after))
@@ -181,6 +183,19 @@ def _sum(op: Operation, terms: Range) -> Range:
     if terms.nonnegative:
         return Range.of(terms.low, math.inf, above=terms.above)
     return -_sum(op, -terms) if (-terms).nonnegative else ANY
+
+
+def _scattered(op: lax.ScatterBase, x: Range, updates: Range) -> Range:
+    """Where any number of updates may land on an element."""
+    match op:
+        case lax.ScatterOp() | lax.ScatterMinOp() | lax.ScatterMaxOp():
+            return x.join(updates)
+        case lax.ScatterAddOp() if updates.nonnegative:
+            return Range.of(x.low, math.inf, above=x.above)
+        case lax.ScatterMulOp() if x.nonnegative and updates.nonnegative:
+            return POSITIVE if x.positive and updates.positive else NONNEGATIVE
+        case _:
+            return ANY
 
 
 def _sign_of_products(given: Sequence[Range]) -> Range:
@@ -234,6 +249,8 @@ def _truncated(base: Range) -> Range:
 def held(value: SSAValue, found: Range) -> Range:
     """What the elements of a value can be: integers wrap around where arithmetic passes an end."""
     element, owner = element_of(value.type), value.owner
+    if has_complex(value.type):
+        return ANY
     if element == i1:
         return found if found.within(UNIT) else UNIT
     integer = as_integer(element)

@@ -14,18 +14,19 @@ from enum import IntEnum
 
 from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.dialects.func import CallOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from relbo_ir.dialects import dist, estim, lax, prob
 from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
-from relbo_ir.dialects.tensors import has_floats
+from relbo_ir.dialects.tensors import has_complex, has_floats
 from relbo_ir.passes.analyses.laws import choice_of_draw, own_draw, sources
 from relbo_ir.passes.analyses.ranges import Range
 from relbo_ir.passes.analyses.smoothness_table import (
     LIPSCHITZ_OPS,
     NEEDS_POSITIVE,
+    ON_COMPLEX,
     SMOOTH_OPS,
     WORDS,
 )
@@ -173,12 +174,12 @@ class SmoothnessOf(Walker[Fact]):
             return worst
         if _is_nan_test(op):
             return CONSTANT
+        if op.name not in ON_COMPLEX and any(map(has_complex, _types(op))):
+            moves = worst.level is not Smoothness.CONSTANT
+            return _broken(op, "read as complex numbers") if moves else CONSTANT
         if op.name in SMOOTH_OPS:
-            return (
-                worst
-                if op.results and has_floats(op.results[0].type)
-                else _broken(op, "made discrete")
-            )
+            fluid = op.results and _is_fluid(op.results[0].type)
+            return worst if fluid else _broken(op, "made discrete")
         if op.name in LIPSCHITZ_OPS:
             return LIPSCHITZ
         if op.name in NEEDS_POSITIVE:
@@ -206,8 +207,16 @@ class SmoothnessOf(Walker[Fact]):
                 return worst
             case lax.IntegerPowOp() if self.ranges.of(op.x).positive:
                 return worst
-            case lax.ConvertOp() if has_floats(op.result.type) and has_floats(op.x.type):
+            case lax.ConvertOp() if _is_fluid(op.result.type) and _is_fluid(op.x.type):
                 return worst
+            case lax.ScatterMulOp() if facts[2].level is not Smoothness.CONSTANT and not bool(
+                op.unique_indices
+            ):
+                return _broken(
+                    op, "multiplied at places of which two may be one, without derivative"
+                )
+            case lax.ScatterMinOp() | lax.ScatterMaxOp():
+                return max(_at_places(op, facts[1:2], worst), LIPSCHITZ, key=lambda f: f.level)
             case lax.GatherOp() | lax.ScatterBase():
                 return _at_places(op, facts[1:2], worst)
             case lax.DynamicSliceOp():
@@ -285,6 +294,14 @@ class SmoothnessOf(Walker[Fact]):
         if reach is None or (support is not None and support.is_discrete):
             return _broken(op, "scored by a law whose density may jump")
         return _broken(op, f"scored by a law on {reach} where it is not proved to stay inside")
+
+
+def _types(op: Operation) -> list[Attribute]:
+    return [v.type for v in (*op.operands, *op.results)]
+
+
+def _is_fluid(type_: Attribute) -> bool:
+    return has_floats(type_) or has_complex(type_)
 
 
 def _at_places(op: Operation, places: Sequence[Fact], worst: Fact) -> Fact:

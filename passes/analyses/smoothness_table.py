@@ -50,10 +50,31 @@ SMOOTH_OPS = {
     "lax.cumlogsumexp",
     "lax.dot_general",
     "lax.conv_general_dilated",
+    "lax.fft",
+    "lax.real",
+    "lax.imag",
+    "lax.complex",
     "estim.log_mean_exp",
     "estim.score",
     "estim.joint",
 }
+ON_COMPLEX = (
+    {f"lax.{f}" for f in ("neg", "exp", "sin", "cos", "sinh", "cosh", "square", "copy")}
+    | {f"lax.{f}" for f in ("add", "sub", "mul", "div", "complex", "real", "imag", "fft")}
+    | {f"lax.{f}" for f in ("broadcast_in_dim", "reshape", "transpose", "squeeze", "slice", "pad")}
+    | {f"lax.{f}" for f in ("concatenate", "stack", "unstack", "split", "rev", "convert")}
+    | {f"lax.{f}" for f in ("reduce_sum", "cumsum", "dot_general", "conv_general_dilated")}
+    | {
+        f"lax.{f}"
+        for f in ("reduce_prod", "cumprod", "integer_pow", "triangular_solve", "select_n")
+    }
+    | {f"lax.{f}" for f in ("gather", "scatter", "scatter_add", "scatter_sub", "scatter_mul")}
+    | {f"lax.{f}" for f in ("dynamic_slice", "dynamic_update_slice")}
+)
+"""
+What treats complex numbers as it treats real ones. Others are cut there, as log is, have poles, as
+tanh has, or put the numbers in an order, as max does.
+"""
 LIPSCHITZ_OPS = {
     f"lax.{short}"
     for short in ["abs", "max", "min", "clamp", "reduce_max", "reduce_min", "cummax", "cummin"]

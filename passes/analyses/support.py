@@ -74,6 +74,8 @@ def support_moves(law: SSAValue, moves: Callable[[SSAValue], bool]) -> bool:
             if bounded and any(moves(argument) for argument in op.arguments):
                 return True
             return support_moves(op.base, moves)
+        case dist.TransformedByOp() as op if law_support(law) is not None:
+            return False
         case dist.TransformedByOp() as op:
             return any(moves(x) for x in op.arguments) or support_moves(op.base, moves)
         case dist.MixtureOp() as op:

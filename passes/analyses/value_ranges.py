@@ -36,6 +36,7 @@ _DRAWN = {
     Support.CORR_CHOLESKY: Range.of(-1.0, 1.0),
     Support.CORR_MATRIX: Range.of(-1.0, 1.0),
     Support.L1_BALL: Range.of(-1.0, 1.0),
+    Support.SPHERE: Range.of(-1.0, 1.0),
     Support.BOOLEAN: UNIT,
     Support.CATEGORY: NONNEGATIVE,
     Support.COUNT: NONNEGATIVE,

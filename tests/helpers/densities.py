@@ -16,7 +16,8 @@ from relbo_ir.lowering.emit import emit_function
 from relbo_ir.lowering.executable import load
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import Importer
-from relbo_ir.lowering.laws import LawSpec, build_law, describe
+from relbo_ir.lowering.law_specs import LawSpec
+from relbo_ir.lowering.laws import build_law, describe
 from relbo_ir.lowering.types import ir_type
 from relbo_ir.pipelines import parse_module, resolve, run
 

@@ -222,6 +222,8 @@ IMPROPER: dict[str, tuple[Any, tuple[int, ...]]] = {
     "positive_definite": (constraints.positive_definite, (2, 2)),
     "corr_matrix": (constraints.corr_matrix, (3, 3)),
     "l1_ball": (constraints.l1_ball, (2,)),
+    "zero_sum": (constraints.zero_sum(1), (3,)),
+    "zero_sum_2": (constraints.zero_sum(2), (2, 3)),
 }
 
 
@@ -230,6 +232,24 @@ def improper_priors_on_sets() -> None:
     for name, (support, shape) in IMPROPER.items():
         x: Any = numpyro.sample(name, dist.ImproperUniform(support, (), shape))
         numpyro.sample(f"{name}_seen", dist.Normal(x, 1.0).to_event(len(shape)), obs=0.3)
+
+
+@case(partial(autoguide.AutoNormal, init_scale=0.1))
+def laws_by_transforms() -> None:
+    """Distributions that NumPyro defines by a base and transforms, some through complex numbers."""
+    s: Any = numpyro.sample("s", dist.LogNormal(0.0, 0.3))
+    spectrum = jnp.exp(-s * jnp.arange(3.0))
+    for name, law in {
+        "sizes": dist.LogUniform(0.5, 4.0),
+        "tail": dist.Pareto(1.0, 3.0),
+        "correlation": dist.LKJ(3, 1.0 + s),
+        "contrasts": dist.ZeroSumNormal(s, (4,)),
+        "states": dist.GaussianStateSpace(4, 0.5 * jnp.eye(2), scale_tril=s * jnp.eye(2)),
+        "field": dist.CirculantNormal(jnp.zeros(5), covariance_rfft=spectrum),
+        "vector": dist.MultivariateNormal(scale_tril=s * jnp.eye(2)),
+    }.items():
+        x: Any = numpyro.sample(name, law)
+        numpyro.sample(f"{name}_seen", dist.Normal(x, 1.0).to_event(law.event_dim), obs=0.3)
 
 
 @case(partial(autoguide.AutoDAIS, K=3, init_scale=0.1), Y)

@@ -99,6 +99,10 @@ EXACT: dict[str, Function] = {
     "convolution, each row by itself": lambda z: _grouped(
         z, (6, 1, 1), (6, 1, 1), batch_group_count=6
     ),
+    "spectra of rows": lambda z: jnp.fft.fft(z.reshape(2, 3)).real,
+    "real spectra of rows": lambda z: jnp.fft.irfft(jnp.fft.rfft(z.reshape(2, 3)) ** 2, 3),
+    "multiplied": lambda z: z.at[2].mul(z[3], unique_indices=True),
+    "subtracted": lambda z: z.at[2].subtract(z[3]),
     "maximum of rows": lambda z: jnp.exp(z.reshape(3, 2)).prod(1),
 }
 SUPERSET: dict[str, Function] = {
@@ -133,6 +137,8 @@ SUPERSET: dict[str, Function] = {
     "solve": lambda z: jax.scipy.linalg.solve_triangular(
         jnp.eye(2) * 3.0 + jnp.tril(jnp.ones((2, 2))), z.reshape(2, 3), lower=True
     ),
+    "least": lambda z: z[:4].at[jnp.array([0, 3])].min(z[4:]),
+    "greatest": lambda z: z[:4].at[jnp.array([0, 3])].max(z[4:]),
     "computed index": lambda z: jnp.arange(6.0)[jnp.argmax(z)] + z,
     "dynamic slice": lambda z: jax.lax.dynamic_slice(z, (jnp.argmax(z),), (2,)),
     "fft": lambda z: jnp.fft.fft(z).real,

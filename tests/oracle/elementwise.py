@@ -9,7 +9,7 @@ from scipy import special
 
 from relbo_ir.dialects.lax import ElementwiseOp
 
-from .dual import Array, Dual, chain
+from .dual import Array, Dual, chain, linear
 
 Function1 = Callable[[Array], Array]
 Function2 = Callable[[Array, Array], Array]
@@ -214,6 +214,11 @@ def evaluate_elementwise(op: ElementwiseOp, operands: list[Dual]) -> Dual:
         return Dual(COMPARE[short](operands[0].value, operands[1].value))
     if short == "is_finite":
         return Dual(np.isfinite(operands[0].value))
+    if short in ("real", "imag"):
+        return linear(operands[0], np.real if short == "real" else np.imag)
+    if short == "complex":
+        x, y = operands
+        return chain(x.value + 1j * y.value, (x, lambda: 1.0), (y, lambda: np.array(1j)))
     if short == "regularized_incomplete_beta":
         return _incomplete_beta(*operands)
     raise NotImplementedError(f"the oracle has no semantics for {op.name}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
+from xdsl.dialects.builtin import AnyFloat, ComplexType, IntegerType, TensorType
 from xdsl.ir import Attribute, Operation
 
 from relbo_ir.dialects import lax
@@ -28,6 +28,8 @@ def dtype_of(type_: Attribute) -> npt.DTypeLike:
     element_type = type_.get_element_type() if isinstance(type_, TensorType) else type_
     if isinstance(element_type, AnyFloat):
         return np.float64
+    if isinstance(element_type, ComplexType):
+        return np.complex128
     if isinstance(element_type, IntegerType):
         return np.bool_ if element_type.width.data == 1 else np.int64
     raise NotImplementedError(f"the oracle has no numbers of type {element_type}")
@@ -42,8 +44,10 @@ def constant(op: lax.ConstantOp) -> Dual:
 
 
 def convert(x: Dual, target: Attribute) -> Dual:
-    """The elements as another type; only from float to float the derivative survives."""
+    """The elements as another type; only between real and complex numbers the derivative survives."""
     kind = np.dtype(dtype_of(target))
+    if kind == np.complex128:
+        return rowwise(x, lambda a: a.astype(kind))
     if kind == np.float64 and x.value.dtype == np.float64:
         return x
     if kind == np.int64 and x.value.dtype == np.float64:
@@ -121,6 +125,15 @@ def _pieces(op: lax.SplitOp, x: Dual) -> list[Dual]:
     ]
 
 
+_FOURIER = {"FFT": np.fft.fftn, "IFFT": np.fft.ifftn, "RFFT": np.fft.rfftn, "IRFFT": np.fft.irfftn}
+
+
+def _fourier(op: lax.FftOp, x: Dual) -> Dual:
+    lengths = tuple_of(op.lengths)
+    axes = range(len(x.shape) + 1 - len(lengths), len(x.shape) + 1)
+    return rowwise(x, lambda a: _FOURIER[op.kind.data](a, lengths, tuple(axes)))
+
+
 def _iota(op: lax.IotaOp) -> Dual:
     shape, axis = shape_of(op.result), op.dimension.value.data
     line = np.arange(shape[axis], dtype=dtype_of(op.result.type))
@@ -194,6 +207,8 @@ def evaluate(op: Operation, operands: list[Dual]) -> list[Dual]:
             return [contraction(op, xs[0], xs[1])]
         case lax.ConvGeneralDilatedOp():
             return [convolution(op, xs[0], xs[1])]
+        case lax.FftOp():
+            return [_fourier(op, xs[0])]
         case lax.DynamicSliceOp():
             return [dynamic_slice(op, xs[0], xs[1:])]
         case lax.GatherOp():

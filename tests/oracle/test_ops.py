@@ -58,6 +58,7 @@ def _evaluate(body: str, result: str, x: Array, direction: Array | None = None) 
 
 
 M, V = "tensor<2x3xf64>", "tensor<2xf64>"
+C, H = "tensor<2x3xcomplex<f64>>", "tensor<2x2xcomplex<f64>>"
 CASES: dict[str, tuple[str, str, Callable[[Array], Array]]] = {
     "transpose": (
         f"%r = lax.transpose %x {{permutation = array<i64: 1, 0>}} : ({M}) -> tensor<3x2xf64>",
@@ -138,6 +139,41 @@ CASES: dict[str, tuple[str, str, Callable[[Array], Array]]] = {
         M,
         lambda x: np.stack([np.convolve(row, x[1, 1::-1])[:3] for row in x]),
     ),
+    "fft": (
+        f"""%c = lax.complex %x, %x : ({M}, {M}) -> {C}
+        %d = lax.fft %c {{kind = "FFT", lengths = array<i64: 3>}} : ({C}) -> {C}
+        %e = lax.mul %d, %d : {C}
+        %r = lax.imag %e : ({C}) -> {M}""",
+        M,
+        lambda x: np.imag(np.fft.fft(x + 1j * x) ** 2),
+    ),
+    "ifft in two axes": (
+        f"""%z = lax.convert %x : ({M}) -> {C}
+        %d = lax.fft %z {{kind = "IFFT", lengths = array<i64: 2, 3>}} : ({C}) -> {C}
+        %r = lax.real %d : ({C}) -> {M}""",
+        M,
+        lambda x: np.real(np.fft.ifft2(x)),
+    ),
+    "rfft and back": (
+        f"""%d = lax.fft %x {{kind = "RFFT", lengths = array<i64: 3>}} : ({M}) -> {H}
+        %e = lax.square %d : {H}
+        %r = lax.fft %e {{kind = "IRFFT", lengths = array<i64: 3>}} : ({H}) -> {M}""",
+        M,
+        lambda x: np.fft.irfft(np.fft.rfft(x) ** 2, 3),
+    ),
+    **{
+        f"scatter_{short}": (
+            f'%r = lax.scatter_{short} %x, %i, %x {{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = true, mode = "fill"}} : ({M}, tensor<2x1xi32>, {M}) -> {M}',
+            M,
+            truth,
+        )
+        for short, truth in {
+            "sub": lambda x: x - x[::-1],
+            "mul": lambda x: x * x[::-1],
+            "min": lambda x: np.minimum(x, x[::-1]),
+            "max": lambda x: np.maximum(x, x[::-1]),
+        }.items()
+    },
     "gather": (
         f'%r = lax.gather %x, %i {{offset_dims = array<i64: 1>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, slice_sizes = array<i64: 1, 3>, indices_are_sorted = false, unique_indices = false, mode = "fill"}} : ({M}, tensor<2x1xi32>) -> {M}',
         M,

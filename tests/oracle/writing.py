@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from relbo_ir.dialects import lax
@@ -38,16 +41,16 @@ def scatter(op: lax.ScatterBase, x: Dual, indices: Dual, updates: Dual) -> Dual:
     outcomes, batch = rows.shape[0], rows.shape[1:-1]
     extent = np.array(x.shape, np.int64)
 
-    def write(arrays: list[Array]) -> Array:
-        result, new = _outcomes(arrays, outcomes)
-        for k in range(len(result)):
+    def blocks(count: int) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+        """Where each window comes from and where it goes."""
+        for k in range(count):
             for place in np.ndindex(batch):
                 position = iter(place)
                 chosen = [
                     slice(None) if axis in windows else next(position)
                     for axis in range(len(updates.shape))
                 ]
-                window = np.expand_dims(new[(k, *chosen)], tuple(thin))
+                window = np.expand_dims(np.empty(updates.shape)[tuple(chosen)], tuple(thin))
                 corner = np.zeros_like(extent)
                 corner[list(axes)] = rows[(k if outcomes > 1 else 0, *place)]
                 for axis, source in zip(
@@ -57,14 +60,48 @@ def scatter(op: lax.ScatterBase, x: Dual, indices: Dual, updates: Dual) -> Dual:
                 room = extent - np.array(window.shape)
                 if op.mode.data == "clip":
                     corner = np.clip(corner, 0, room)
-                if np.any(corner < 0) or np.any(corner > room):
-                    continue
-                block = (k, *map(slice, corner, corner + np.array(window.shape)))
-                added = isinstance(op, lax.ScatterAddOp)
-                result[block] = result[block] + window if added else window
-        return result
+                if np.all(corner >= 0) and np.all(corner <= room):
+                    yield (k, *chosen), (k, *map(slice, corner, corner + np.array(window.shape)))
 
-    return linear_together([x, updates], write)
+    known = [(a, d.value.ndim) for d in (x, updates) for a in (d.value, d.tangent) if a is not None]
+    count = max(outcomes, *(array.shape[-rank] for array, rank in known))
+    result, new = _outcomes([x.value, updates.value], count)
+    moved, moving = _slopes(x, updates, count)
+    for source, target in blocks(count):
+        window = np.expand_dims(new[source], tuple(thin))
+        slope = np.stack([np.expand_dims(t[source], tuple(thin)) for t in moving])
+        whole = (slice(None), *target)
+        result[target], moved[whole] = _combined(op, result[target], window, moved[whole], slope)
+    still = x.tangent is None and updates.tangent is None
+    return Dual(result, None if still else moved)
+
+
+def _combined(op: lax.ScatterBase, x: Array, y: Array, dx: Array, dy: Array) -> tuple[Any, Any]:
+    """What stands where a window lands, and its derivatives."""
+    match op:
+        case lax.ScatterAddOp():
+            return x + y, dx + dy
+        case lax.ScatterSubOp():
+            return x - y, dx - dy
+        case lax.ScatterMulOp():
+            return x * y, dx * y + x * dy
+        case lax.ScatterMinOp():
+            return np.minimum(x, y), np.where(y < x, dy, dx)
+        case lax.ScatterMaxOp():
+            return np.maximum(x, y), np.where(y > x, dy, dx)
+        case _:
+            return y, dy
+
+
+def _slopes(x: Dual, updates: Dual, count: int) -> tuple[Array, Array]:
+    """A copy of the derivatives of what is written into, and those of what is written."""
+    known = [d.tangent for d in (x, updates) if d.tangent is not None]
+    along = max([1, *map(len, known)])
+    wide = (
+        np.broadcast_to(0.0 if d.tangent is None else d.tangent, (along, count, *d.shape))
+        for d in (x, updates)
+    )
+    return next(wide).copy(), next(wide)
 
 
 def _outcomes(arrays: list[Array], count: int) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from relbo_ir.dialects.errors import RelboError
 from . import models, steps, texts
 from .base import STEPS, Checked
 
-UNSUPPORTED = ("scatter", "fft")
+UNSUPPORTED = ("scatter",)
 """Functions whose primitives the oracle does not evaluate."""
 
 

@@ -55,6 +55,18 @@ def _convolution(op: lax.ConvGeneralDilatedOp, facts: list[Facts]) -> list[Facts
     return [join(each(fact, lambda d, s=s: compose(_read(shape, s), d)) for fact, s in sides)]
 
 
+@rule(lax.FftOp)
+def _transform(op: lax.FftOp, facts: list[Facts]) -> list[Facts]:
+    """Each coefficient reads all of the axes that are transformed, and its own place in the others."""
+    shape, count = shape_of(op.result), len(tuple_of(op.lengths))
+    kept = len(shape) - count
+
+    def transformed(d: Dependence) -> Dependence:
+        return d.drop_axes(range(kept, len(shape))).broadcast(shape, range(kept))
+
+    return [each(facts[0], transformed)]
+
+
 def _read(shape: tuple[int, ...], along: Mapping[int, Along]) -> Dependence:
     """How a result of that shape reads an operand, axis by axis."""
     box = tuple((0, n) for n in shape)

@@ -945,3 +945,88 @@ func.func private @f(%x: tensor<f32>) -> tensor<f32> {
 %b = "test.op"() : () -> tensor<2x3xf32>
 %r = lax.triangular_solve %a, %b {left_side = true, lower = true, transpose_a = false, unit_diagonal = false} : (tensor<3x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
 // CHECK: lax.triangular_solve: tensor<2x3xf32> does not fit tensor<3x3xf32>
+
+// -----
+
+// The real part of real numbers
+%x = "test.op"() : () -> tensor<3xf32>
+%r = lax.real %x : (tensor<3xf32>) -> tensor<3xf32>
+// CHECK: tensor<3xf32> is no tensor of complex numbers
+
+// -----
+
+// A part of another precision
+%x = "test.op"() : () -> tensor<3xcomplex<f64>>
+%r = lax.imag %x : (tensor<3xcomplex<f64>>) -> tensor<3xf32>
+// CHECK: the operand is tensor<3xcomplex<f32>> here, not tensor<3xcomplex<f64>>
+
+// -----
+
+// An imaginary part of another shape
+%x = "test.op"() : () -> tensor<3xf32>
+%y = "test.op"() : () -> tensor<f32>
+%r = lax.complex %x, %y : (tensor<3xf32>, tensor<f32>) -> tensor<3xcomplex<f32>>
+// CHECK: the imaginary part is tensor<3xf32> here, not tensor<f32>
+
+// -----
+
+// Complex numbers of another precision
+%x = "test.op"() : () -> tensor<3xf32>
+%r = lax.complex %x, %x : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xcomplex<f64>>
+// CHECK: lax.complex gives tensor<3xcomplex<f32>>, not tensor<3xcomplex<f64>>
+
+// -----
+
+// A kind of Fourier transform that there is not
+%x = "test.op"() : () -> tensor<3xcomplex<f32>>
+%r = lax.fft %x {kind = "DCT", lengths = array<i64: 3>} : (tensor<3xcomplex<f32>>) -> tensor<3xcomplex<f32>>
+// CHECK: lax.fft has no kind 'DCT'; its kinds are
+
+// -----
+
+// Along more axes than there are
+%x = "test.op"() : () -> tensor<3xcomplex<f32>>
+%r = lax.fft %x {kind = "FFT", lengths = array<i64: 3, 3>} : (tensor<3xcomplex<f32>>) -> tensor<3xcomplex<f32>>
+// CHECK: lax.fft is along one to three of the axes of tensor<3xcomplex<f32>>
+
+// -----
+
+// Of other lengths
+%x = "test.op"() : () -> tensor<3xcomplex<f32>>
+%r = lax.fft %x {kind = "IFFT", lengths = array<i64: 4>} : (tensor<3xcomplex<f32>>) -> tensor<3xcomplex<f32>>
+// CHECK: lax.fft of lengths (4,) does not take tensor<3xcomplex<f32>>
+
+// -----
+
+// Of real numbers as if they were complex
+%x = "test.op"() : () -> tensor<3xf32>
+%r = lax.fft %x {kind = "FFT", lengths = array<i64: 3>} : (tensor<3xf32>) -> tensor<3xf32>
+// CHECK: lax.fft of lengths (3,) does not take tensor<3xf32>
+
+// -----
+
+// Of another type than its own
+%x = "test.op"() : () -> tensor<3xcomplex<f32>>
+%r = lax.fft %x {kind = "FFT", lengths = array<i64: 3>} : (tensor<3xcomplex<f32>>) -> tensor<3xcomplex<f64>>
+// CHECK: lax.fft gives tensor<3xcomplex<f32>>, not tensor<3xcomplex<f64>>
+
+// -----
+
+// Of complex numbers as if they were real
+%x = "test.op"() : () -> tensor<4xcomplex<f32>>
+%r = lax.fft %x {kind = "RFFT", lengths = array<i64: 4>} : (tensor<4xcomplex<f32>>) -> tensor<3xcomplex<f32>>
+// CHECK: lax.fft of kind RFFT and lengths (4,) has real numbers of shape (4,) on one side, not tensor<4xcomplex<f32>>
+
+// -----
+
+// All coefficients, where half of them tell all
+%x = "test.op"() : () -> tensor<4xf32>
+%r = lax.fft %x {kind = "RFFT", lengths = array<i64: 4>} : (tensor<4xf32>) -> tensor<4xcomplex<f32>>
+// CHECK: lax.fft of kind RFFT and lengths (4,) has tensor<3xcomplex<f32>> on the other side, not tensor<4xcomplex<f32>>
+
+// -----
+
+// Back to another length
+%x = "test.op"() : () -> tensor<3xcomplex<f32>>
+%r = lax.fft %x {kind = "IRFFT", lengths = array<i64: 4>} : (tensor<3xcomplex<f32>>) -> tensor<5xf32>
+// CHECK: lax.fft of kind IRFFT and lengths (4,) has real numbers of shape (4,) on one side, not tensor<5xf32>

@@ -164,6 +164,17 @@ func.func @convolutions(%rows: tensor<1x2x6xf32>, %kernel: tensor<3x2x3xf32>, %k
   func.return
 }
 
+func.func @spectra(%x: tensor<2x5xf32>, %y: tensor<2x5xf32>) {
+  %z = lax.complex %x, %y : (tensor<2x5xf32>, tensor<2x5xf32>) -> tensor<2x5xcomplex<f32>>
+  %real = lax.real %z : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xf32>
+  %imag = lax.imag %z : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xf32>
+  %fft = lax.fft %z {kind = "FFT", lengths = array<i64: 5>} : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xcomplex<f32>>
+  %ifft = lax.fft %fft {kind = "IFFT", lengths = array<i64: 2, 5>} : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xcomplex<f32>>
+  %rfft = lax.fft %x {kind = "RFFT", lengths = array<i64: 5>} : (tensor<2x5xf32>) -> tensor<2x3xcomplex<f32>>
+  %irfft = lax.fft %rfft {kind = "IRFFT", lengths = array<i64: 5>} : (tensor<2x3xcomplex<f32>>) -> tensor<2x5xf32>
+  func.return
+}
+
 func.func @indexing(%x: tensor<5x2xf32>, %u: tensor<1x2xf32>, %i: tensor<i32>, %rows: tensor<3x1xi32>, %updates: tensor<3x2xf32>) {
   %slice = lax.dynamic_slice %x, %i, %i {sizes = array<i64: 3, 1>} : (tensor<5x2xf32>, tensor<i32>, tensor<i32>) -> tensor<3x1xf32>
   %update = lax.dynamic_update_slice %x, %u, %i, %i : (tensor<5x2xf32>, tensor<1x2xf32>, tensor<i32>, tensor<i32>) -> tensor<5x2xf32>
@@ -171,6 +182,10 @@ func.func @indexing(%x: tensor<5x2xf32>, %u: tensor<1x2xf32>, %i: tensor<i32>, %
   %clip = lax.gather %x, %rows {offset_dims = array<i64: 0>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, slice_sizes = array<i64: 1, 2>, indices_are_sorted = true, unique_indices = true, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>) -> tensor<2x3xf32>
   %scatter = lax.scatter %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "fill"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
   %scatter_add = lax.scatter_add %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "promise_in_bounds"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+  %scatter_sub = lax.scatter_sub %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+  %scatter_mul = lax.scatter_mul %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+  %scatter_min = lax.scatter_min %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+  %scatter_max = lax.scatter_max %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
   func.return
 }
 
@@ -368,6 +383,16 @@ func.func @linear_algebra(%a: tensor<4x3x3xf32>, %b: tensor<4x3x2xf32>) {
 // CHECK-NEXT:     %batches = lax.conv_general_dilated %kernels, %kernels {lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 4 : i64} : (tensor<4x1x3xf32>, tensor<4x1x3xf32>) -> tensor<1x4x3xf32>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
+// CHECK-NEXT:   func.func @spectra(%x: tensor<2x5xf32>, %y: tensor<2x5xf32>) {
+// CHECK-NEXT:     %z = lax.complex %x, %y : (tensor<2x5xf32>, tensor<2x5xf32>) -> tensor<2x5xcomplex<f32>>
+// CHECK-NEXT:     %real = lax.real %z : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xf32>
+// CHECK-NEXT:     %imag = lax.imag %z : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xf32>
+// CHECK-NEXT:     %fft = lax.fft %z {kind = "FFT", lengths = array<i64: 5>} : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xcomplex<f32>>
+// CHECK-NEXT:     %ifft = lax.fft %fft {kind = "IFFT", lengths = array<i64: 2, 5>} : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xcomplex<f32>>
+// CHECK-NEXT:     %rfft = lax.fft %x {kind = "RFFT", lengths = array<i64: 5>} : (tensor<2x5xf32>) -> tensor<2x3xcomplex<f32>>
+// CHECK-NEXT:     %irfft = lax.fft %rfft {kind = "IRFFT", lengths = array<i64: 5>} : (tensor<2x3xcomplex<f32>>) -> tensor<2x5xf32>
+// CHECK-NEXT:     func.return
+// CHECK-NEXT:   }
 // CHECK-NEXT:   func.func @indexing(%x: tensor<5x2xf32>, %u: tensor<1x2xf32>, %i: tensor<i32>, %rows: tensor<3x1xi32>, %updates: tensor<3x2xf32>) {
 // CHECK-NEXT:     %slice = lax.dynamic_slice %x, %i, %i {sizes = array<i64: 3, 1>} : (tensor<5x2xf32>, tensor<i32>, tensor<i32>) -> tensor<3x1xf32>
 // CHECK-NEXT:     %update = lax.dynamic_update_slice %x, %u, %i, %i : (tensor<5x2xf32>, tensor<1x2xf32>, tensor<i32>, tensor<i32>) -> tensor<5x2xf32>
@@ -375,6 +400,10 @@ func.func @linear_algebra(%a: tensor<4x3x3xf32>, %b: tensor<4x3x2xf32>) {
 // CHECK-NEXT:     %clip = lax.gather %x, %rows {offset_dims = array<i64: 0>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, slice_sizes = array<i64: 1, 2>, indices_are_sorted = true, unique_indices = true, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>) -> tensor<2x3xf32>
 // CHECK-NEXT:     %scatter = lax.scatter %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "fill"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
 // CHECK-NEXT:     %scatter_add = lax.scatter_add %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "promise_in_bounds"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+// CHECK-NEXT:     %scatter_sub = lax.scatter_sub %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+// CHECK-NEXT:     %scatter_mul = lax.scatter_mul %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+// CHECK-NEXT:     %scatter_min = lax.scatter_min %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+// CHECK-NEXT:     %scatter_max = lax.scatter_max %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
 // CHECK-NEXT:     func.return
 // CHECK-NEXT:   }
 // CHECK-NEXT:   func.func private @f(%x: tensor<f32>) -> tensor<f32> {
@@ -571,6 +600,17 @@ func.func @linear_algebra(%a: tensor<4x3x3xf32>, %b: tensor<4x3x2xf32>) {
 // GENERIC-NEXT:     %batches = "lax.conv_general_dilated"(%kernels, %kernels) <{lhs_spec = array<i64: 0, 1, 2>, rhs_spec = array<i64: 0, 1, 2>, out_spec = array<i64: 0, 1, 2>, window_strides = array<i64: 1>, low = array<i64: 1>, high = array<i64: 1>, lhs_dilation = array<i64: 1>, rhs_dilation = array<i64: 1>, feature_group_count = 1 : i64, batch_group_count = 4 : i64}> : (tensor<4x1x3xf32>, tensor<4x1x3xf32>) -> tensor<1x4x3xf32>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
+// GENERIC-NEXT:   "func.func"() <{sym_name = "spectra", function_type = (tensor<2x5xf32>, tensor<2x5xf32>) -> ()}> ({
+// GENERIC-NEXT:   ^bb0(%x: tensor<2x5xf32>, %y: tensor<2x5xf32>):
+// GENERIC-NEXT:     %z = "lax.complex"(%x, %y) : (tensor<2x5xf32>, tensor<2x5xf32>) -> tensor<2x5xcomplex<f32>>
+// GENERIC-NEXT:     %real = "lax.real"(%z) : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xf32>
+// GENERIC-NEXT:     %imag = "lax.imag"(%z) : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xf32>
+// GENERIC-NEXT:     %fft = "lax.fft"(%z) <{kind = "FFT", lengths = array<i64: 5>}> : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xcomplex<f32>>
+// GENERIC-NEXT:     %ifft = "lax.fft"(%fft) <{kind = "IFFT", lengths = array<i64: 2, 5>}> : (tensor<2x5xcomplex<f32>>) -> tensor<2x5xcomplex<f32>>
+// GENERIC-NEXT:     %rfft = "lax.fft"(%x) <{kind = "RFFT", lengths = array<i64: 5>}> : (tensor<2x5xf32>) -> tensor<2x3xcomplex<f32>>
+// GENERIC-NEXT:     %irfft = "lax.fft"(%rfft) <{kind = "IRFFT", lengths = array<i64: 5>}> : (tensor<2x3xcomplex<f32>>) -> tensor<2x5xf32>
+// GENERIC-NEXT:     "func.return"() : () -> ()
+// GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT:   "func.func"() <{sym_name = "indexing", function_type = (tensor<5x2xf32>, tensor<1x2xf32>, tensor<i32>, tensor<3x1xi32>, tensor<3x2xf32>) -> ()}> ({
 // GENERIC-NEXT:   ^bb0(%x: tensor<5x2xf32>, %u: tensor<1x2xf32>, %i: tensor<i32>, %rows: tensor<3x1xi32>, %updates: tensor<3x2xf32>):
 // GENERIC-NEXT:     %slice = "lax.dynamic_slice"(%x, %i, %i) <{sizes = array<i64: 3, 1>}> : (tensor<5x2xf32>, tensor<i32>, tensor<i32>) -> tensor<3x1xf32>
@@ -579,6 +619,10 @@ func.func @linear_algebra(%a: tensor<4x3x3xf32>, %b: tensor<4x3x2xf32>) {
 // GENERIC-NEXT:     %clip = "lax.gather"(%x, %rows) <{offset_dims = array<i64: 0>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, slice_sizes = array<i64: 1, 2>, indices_are_sorted = true, unique_indices = true, mode = "clip"}> : (tensor<5x2xf32>, tensor<3x1xi32>) -> tensor<2x3xf32>
 // GENERIC-NEXT:     %scatter = "lax.scatter"(%x, %rows, %updates) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "fill"}> : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
 // GENERIC-NEXT:     %scatter_add = "lax.scatter_add"(%x, %rows, %updates) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "promise_in_bounds"}> : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+// GENERIC-NEXT:     %scatter_sub = "lax.scatter_sub"(%x, %rows, %updates) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"}> : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+// GENERIC-NEXT:     %scatter_mul = "lax.scatter_mul"(%x, %rows, %updates) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"}> : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+// GENERIC-NEXT:     %scatter_min = "lax.scatter_min"(%x, %rows, %updates) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"}> : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+// GENERIC-NEXT:     %scatter_max = "lax.scatter_max"(%x, %rows, %updates) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"}> : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
 // GENERIC-NEXT:     "func.return"() : () -> ()
 // GENERIC-NEXT:   }) : () -> ()
 // GENERIC-NEXT:   "func.func"() <{sym_name = "f", function_type = (tensor<f32>) -> tensor<f32>, sym_visibility = "private"}> ({
