@@ -17,7 +17,7 @@ from relbo_ir.dialects import dist, lax, prob
 from relbo_ir.dialects.dist import Transform
 from relbo_ir.dialects.errors import PassError
 from relbo_ir.dialects.lax import shape_of
-from relbo_ir.dialects.tensors import with_shape
+from relbo_ir.dialects.tensors import has_complex, with_shape
 from relbo_ir.lowering.densities import DENSITIES, TRACED
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import inline_function
@@ -81,7 +81,8 @@ def _expanded(op: prob.LogDensityOp, guard: bool, functions: Functions) -> SSAVa
     w = Writer(InsertPoint.before(op))
     last = op.prev_op
     element = dist.float_element(op.law)
-    x = w.convert(w.expression(op.value), element)
+    x = w.expression(op.value)
+    x = x if has_complex(op.value.type) else w.convert(x, element)
     expander = _Expander(w, op, element, guard, functions)
     result = w.broadcast(expander.density(op.law, x), shape_of(op.result))
     result.value.name_hint = op.result.name_hint

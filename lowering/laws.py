@@ -199,12 +199,14 @@ def _transformed(law: Any, site: str) -> tuple[LawSpec, list[Any]] | None:
             arrays = [*arrays, *floats([transform.loc, transform.scale])]
         elif name is not None:
             spec = LawSpec("transformed", (name,), spec)
-        elif transforms.is_bijection(transform):
-            static, mine = transforms.traced(transform, shape, event_rank, site)
+        else:
+            bijection = transforms.is_bijection(transform)
+            traced = transforms.traced(transform, shape, event_rank) if bijection else None
+            if traced is None:
+                return None
+            static, mine = traced
             spec = LawSpec("transformed_by", (static,), spec, len(mine))
             arrays, shape, event_rank = [*arrays, *mine], static.shape, static.event_rank
-        else:
-            return None
     fits = shape == (*law.batch_shape, *law.event_shape) and event_rank == len(law.event_shape)
     return (spec, arrays) if fits else None
 

@@ -243,7 +243,7 @@ class SiteTracer(Messenger):
         while type(law) is nd.MaskedDistribution:
             masks.append(mask_of(law))
             law = law.base_dist
-        split = split_transformed(law, msg["name"])
+        split = placed(lambda: split_transformed(law, msg["name"]), msg["name"], sites.user_line())
         if split is None:
             return msg["fn"] if masks else law
         base, transforms = split

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpyro.distributions as nd
 from numpyro.distributions import transforms as nt
 from numpyro.distributions.util import sum_rightmost
 
+from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.lowering.laws import describe, has_ops
 
 
@@ -32,6 +34,12 @@ def split_transformed(law: Any, site: str) -> tuple[Any, list[Any]] | None:
         return None
     if tuple(law.base_dist.batch_shape) != tuple(law.batch_shape):
         return None
+    if jnp.issubdtype(jax.eval_shape(law.sample, jax.random.key(0)).dtype, jnp.complexfloating):
+        raise UnsupportedError(
+            "a guide's draw of complex numbers is not supported",
+            "draw the real and the imaginary parts and write x + 1j * y in model and guide",
+            site=site,
+        )
     return law.base_dist, list(law.transforms)
 
 

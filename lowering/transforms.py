@@ -16,7 +16,6 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from relbo_ir.dialects import dist
-from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.dialects.prob import LawType
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.improper_laws import named_set
@@ -92,22 +91,17 @@ def is_bijection(transform: Any) -> bool:
 
 
 def traced(
-    transform: Any, shape: tuple[int, ...], event_rank: int, site: str
-) -> tuple[Traced, list[Any]]:
+    transform: Any, shape: tuple[int, ...], event_rank: int
+) -> tuple[Traced, list[Any]] | None:
     """
-    The static part and the arrays of a transform of draws of that shape and event rank.
-
-    Raises UnsupportedError for one whose values are not one array of real numbers.
+    The static part and the arrays of a transform of draws of that shape and event rank; None of one
+    to complex numbers.
     """
     leaves, tree = jax.tree.flatten(transform)
     value = jax.ShapeDtypeStruct(shape, jnp.result_type(float))
     out: Any = jax.eval_shape(transform, value)
-    if not hasattr(out, "dtype") or not jnp.issubdtype(out.dtype, jnp.floating):
-        raise UnsupportedError(
-            f"{type(transform).__name__} does not give one array of real numbers",
-            "follow it by a transform back to real numbers, or transform the draw in the model",
-            site=site,
-        )
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        return None
     rank = event_rank - transform.domain.event_dim + transform.codomain.event_dim
     return Traced(tree, tuple(out.shape), rank, _range(transform, shape, out.shape)), [
         jnp.asarray(leaf) for leaf in leaves

@@ -18,6 +18,7 @@ from xdsl.pattern_rewriter import (
 from xdsl.transforms.dead_code_elimination import region_dce
 
 from relbo_ir.dialects import dist, estim, lax
+from relbo_ir.dialects.lax import tuple_of
 
 
 @dataclass(frozen=True)
@@ -196,11 +197,15 @@ def _operand(value: SSAValue | None, name: str) -> SSAValue | None:
 
 
 class NoOp(RewritePattern):
-    """A conversion to the same type, a broadcast, reshape or sum that does nothing, is x."""
+    """A conversion to the same type, a broadcast, reshape, sum or padding that does nothing, is x."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         kinds = (lax.ConvertOp, lax.BroadcastInDimOp, lax.ReshapeOp, lax.ReduceSumOp)
         if isinstance(op, kinds) and op.x.type == op.result.type:
+            rewriter.replace(op, [], [op.x])
+        if isinstance(op, lax.PadOp) and not any(
+            map(any, map(tuple_of, (op.low, op.high, op.interior)))
+        ):
             rewriter.replace(op, [], [op.x])
 
 

@@ -20,6 +20,8 @@ from xdsl.transforms.dead_code_elimination import region_dce
 
 from relbo_ir.dialects import lax
 from relbo_ir.dialects.lax import shape_of, tuple_of
+from relbo_ir.dialects.tensors import has_floats
+from relbo_ir.passes.analyses.spread import spread
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,12 @@ class RaiseIdiomsPass(ModulePass):
     """
     Raises log Σ exp x, which JAX writes with the maximum taken out, its derivative stopped and a
     guard for infinities, to `lax.logsumexp`, and the logarithm of a softmax and a softmax to it.
-    So analyses see functions that are smooth, where they saw comparisons. In functions too.
+    So analyses see functions that are smooth, where they saw comparisons. A power whose exponent is
+    a small whole number becomes one of integers. In functions too.
 
     Lemma: log Σ exp(x − s) + s = log Σ exp x for every finite s that is constant along the axes of
     the sum, and d(log Σ exp x) = Σ softmax(x)·dx, in which s has no part, whether its derivative is
-    stopped or not. Where all x are −∞ both are −∞.
+    stopped or not. Where all x are −∞ both are −∞. xⁿ is the same function of real x for a float n.
 
     Options: none.
 
@@ -54,7 +57,7 @@ class RaiseIdiomsPass(ModulePass):
     name = "relbo-raise-idioms"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        patterns = GreedyRewritePatternApplier([LogSumExp(), LogSoftmax(), Softmax()])
+        patterns = GreedyRewritePatternApplier([LogSumExp(), LogSoftmax(), Softmax(), WholePower()])
         PatternRewriteWalker(patterns, post_walk_func=region_dce).rewrite_module(op)
 
 
@@ -72,7 +75,7 @@ class LogSumExp(RewritePattern):
             shifted = _shifted(total.x)
             if shifted is None or not _constant_along(shifted.operands[1], total):
                 continue
-            inner, outer = _spread(shifted.operands[1]), _spread(shift)
+            inner, outer = spread(shifted.operands[1]), spread(shift)
             kept = _kept(total)
             wanted = [None if k is None else inner.axes[kept[k]] for k in places]
             same_size = prod(shape_of(op.results[0])) == prod(shape_of(total.result))
@@ -91,7 +94,7 @@ class LogSoftmax(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if op.name != "lax.sub":
             return
-        outer = _spread(op.operands[1])
+        outer = spread(op.operands[1])
         found = _log_of_sum(outer.root)
         if found is None:
             return
@@ -110,7 +113,7 @@ class Softmax(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if op.name != "lax.div":
             return
-        outer = _spread(op.operands[1])
+        outer = spread(op.operands[1])
         total = outer.root.owner
         if not isinstance(total, lax.ReduceSumOp) or total.x is not op.operands[0]:
             return
@@ -122,36 +125,27 @@ class Softmax(RewritePattern):
             rewriter.replace(op, [*ops, lax.elementwise("exp", ops[-1].results[0])])
 
 
-@dataclass(frozen=True)
-class _Spread:
-    """A value as another one, repeated: its axis k is axis axes[k] of the root, or repeats it."""
+class WholePower(RewritePattern):
+    """xʸ = xⁿ for a constant y that is a whole number n, which is smooth where x is negative too."""
 
-    root: SSAValue
-    axes: tuple[int | None, ...]
-
-
-def _spread(value: SSAValue) -> _Spread:
-    """What a value repeats, through broadcasts and new axes of size 1."""
-    axes: list[int | None] = list(range(len(shape_of(value))))
-    while True:
-        op = value.owner
-        if isinstance(op, lax.BroadcastInDimOp):
-            source: dict[int, int] = {r: k for k, r in enumerate(tuple_of(op.dimensions))}
-        elif isinstance(op, (lax.ReshapeOp, lax.SqueezeOp)):
-            before, after = _long(shape_of(op.x)), _long(shape_of(op.result))
-            if [n for _, n in before] != [n for _, n in after]:
-                break
-            source = {r: k for (k, _), (r, _) in zip(before, after, strict=True)}
-        else:
-            break
-        value = op.x
-        axes = [None if k is None else source.get(k) for k in axes]
-    shape = shape_of(value)
-    return _Spread(value, tuple(None if k is None or shape[k] == 1 else k for k in axes))
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if op.name != "lax.pow" or not has_floats(op.results[0].type):
+            return
+        exponent = spread(op.operands[1]).root.owner
+        number = exponent.value.splat if isinstance(exponent, lax.ConstantOp) else None
+        if number is None or not abs(number) <= _HIGHEST or number != int(number):
+            return
+        power = lax.IntegerPowOp.create(
+            operands=op.operands[:1],
+            result_types=[op.results[0].type],
+            properties={"exponent": lax.integer(int(number))},
+        )
+        power.location = op.location
+        rewriter.replace(op, power)
 
 
-def _long(shape: Sequence[int]) -> list[tuple[int, int]]:
-    return [(k, n) for k, n in enumerate(shape) if n != 1]
+_HIGHEST = 8
+"""Above it a power of floats is one call, and products of itself would round more often."""
 
 
 def _log_of_sum(value: SSAValue) -> tuple[lax.ReduceSumOp, list[int | None]] | None:
@@ -162,9 +156,9 @@ def _log_of_sum(value: SSAValue) -> tuple[lax.ReduceSumOp, list[int | None]] | N
     inner = op.operands[0].owner
     if isinstance(inner, Operation) and inner.name == "lax.abs":
         op = inner
-    spread = _spread(op.operands[0])
-    total = spread.root.owner
-    return (total, list(spread.axes)) if isinstance(total, lax.ReduceSumOp) else None
+    seen = spread(op.operands[0])
+    total = seen.root.owner
+    return (total, list(seen.axes)) if isinstance(total, lax.ReduceSumOp) else None
 
 
 def _shifted(value: SSAValue) -> Operation | None:
@@ -181,7 +175,7 @@ def _kept(total: lax.ReduceSumOp) -> list[int]:
 
 
 def _constant_along(shift: SSAValue, total: lax.ReduceSumOp) -> bool:
-    axes = _spread(shift).axes
+    axes = spread(shift).axes
     return all(axes[k] is None for k in tuple_of(total.axes))
 
 

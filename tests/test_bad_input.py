@@ -499,6 +499,22 @@ def a_complex_point(pp: Any) -> None:
     rb.ELBO(model, guide).compile()
 
 
+@refused(UnsupportedError, "a guide's draw of complex numbers", "draw the real and the", "z")
+def a_complex_draw(pp: Any) -> None:
+    pack = dist.transforms.PackRealFastFourierCoefficientsTransform((3,))
+
+    def model() -> None:
+        pp.factor("f", -jnp.sum(jnp.abs(pp.sample("z", law()))))
+
+    def law() -> Any:
+        return dist.TransformedDistribution(dist.Normal(jnp.zeros(3), 1.0).to_event(1), [pack])
+
+    def guide() -> None:
+        pp.sample("z", law())  # here
+
+    rb.ELBO(model, guide).compile()
+
+
 @refused(ModelError, "the factor is complex", "an imaginary part", "f")
 def a_complex_factor(pp: Any) -> None:
     def model() -> None:

@@ -16,7 +16,7 @@ from numpyro.distributions import transforms as nt
 from numpyro.infer.autoguide import AutoNormal
 
 import relbo_ir as rb
-from relbo_ir.dialects.errors import ModelError, UnsupportedError
+from relbo_ir.dialects.errors import ModelError
 from relbo_ir.lowering.transforms import traced
 
 LOC = np.array([0.3, -1.0, 0.4])
@@ -261,17 +261,31 @@ def test_a_users_transform_is_opaque(make: Callable[[Any], Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "transform",
-    [nt.RealFastFourierTransform((4,)), nt.PackRealFastFourierCoefficientsTransform((4,))],
-    ids=lambda transform: type(transform).__name__,
+    "transforms",
+    [
+        [FOURIER_PACK],
+        [nt.RealFastFourierTransform((4,))],
+        [FOURIER_PACK, nt.AffineTransform(0.3, 2)],
+    ],
+    ids=["packed", "spectrum", "affine"],
 )
-def test_a_transform_to_complex_numbers_is_refused(transform: Any) -> None:
-    name = type(transform).__name__
-    wanted = (
-        rf"{name} does not give one array of real numbers[\s\S]*remedy: follow it by[\s\S]*\"x\""
-    )
-    with pytest.raises(UnsupportedError, match=wanted):
-        density_module(through(transform, 4), jnp.zeros(3, complex), (jnp.float32(0),))
+def test_a_density_of_complex_numbers_is_numpyros(transforms: Any) -> None:
+    """An observation keeps its imaginary part."""
+    size = 5 if transforms[0] is FOURIER_PACK else 4
+    make = through(transforms, size)
+    with jax.enable_x64(True):
+        law = make(0.8)
+        seen = law.sample(jax.random.key(1))
+        assert jnp.iscomplexobj(seen)
+
+        def model(y: Any) -> None:
+            rb.observe("y", make(rb.param("a", 0.8)), y)
+
+        objective = rb.ELBO(model).compile(seen)
+        u = objective.init(0)
+        for y in (seen, jnp.conj(seen)):
+            value = objective.value(u, jax.random.key(0), objective.prepare(y))
+            np.testing.assert_allclose(value, law.log_prob(y), rtol=1e-9)
 
 
 def test_a_transform_to_several_arrays_is_refused() -> None:
@@ -314,7 +328,7 @@ def test_an_automatic_guide_of_it_is_pathwise(name: str) -> None:
 def test_a_transform_that_drops_elements_has_no_range_of_a_name() -> None:
     """Five numbers from four coefficients of seven: not all vectors of five."""
     wide = nt.PackRealFastFourierCoefficientsTransform((7,))
-    assert traced(nt.ComposeTransform([wide, FOURIER.inv]), (7,), 1, "x")[0].support is None
-    assert (
-        traced(nt.ComposeTransform([FOURIER_PACK, FOURIER.inv]), (5,), 1, "x")[0].support == "real"
-    )
+    for pack, size, wanted in ((wide, 7, None), (FOURIER_PACK, 5, "real")):
+        found = traced(nt.ComposeTransform([pack, FOURIER.inv]), (size,), 1)
+        assert found is not None
+        assert found[0].support == wanted

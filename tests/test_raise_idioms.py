@@ -140,6 +140,29 @@ def test_what_is_another_function_stays(name: str) -> None:
         np.testing.assert_allclose(meaning(after)[key], number, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("exponent", [-3.0, -1.0, 0.0, 1.0, 2.0, 3.0, 8.0])
+def test_a_power_of_a_whole_number_is_raised_and_means_the_same(exponent: float) -> None:
+    before = elbo(lambda x: jnp.sin(jax.lax.pow(jnp.abs(x) + 0.4, jnp.full(N, exponent))))
+    after = raised(before)
+    assert "lax.pow" in names(before)
+    assert "lax.pow" not in names(after)
+    for key, number in meaning(before).items():
+        np.testing.assert_allclose(meaning(after)[key], number, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 2.5, 9.0, np.inf, np.nan])
+def test_another_power_stays(exponent: float) -> None:
+    assert "lax.pow" in names(raised(elbo(lambda x: jax.lax.pow(x, jnp.full(N, exponent)))))
+
+
+def test_a_power_of_a_whole_number_is_pathwise_below_0() -> None:
+    module = elbo(lambda x: jnp.power(x, jnp.full(N, 2.0)), law=lambda p: nd.Normal(p, 1.0))
+    run(module, resolve(("relbo-raise-idioms", "relbo-assign-estimators")))
+    (plan,) = [op.plan for op in module.walk() if isinstance(op, prob.SampleOp)]
+    assert plan is not None
+    assert plan.data is prob.How.PATHWISE
+
+
 @pytest.mark.parametrize("name", ["logsumexp", "softmax", "log softmax", "forward algorithm"])
 def test_a_draw_may_be_pathwise_through_it(name: str) -> None:
     module = elbo(IDIOMS[name], law=lambda p: nd.Normal(p, 1.0))

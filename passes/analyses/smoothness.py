@@ -21,6 +21,7 @@ from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.location import place
 from relbo_ir.dialects.prob import How
 from relbo_ir.dialects.tensors import has_complex, has_floats
+from relbo_ir.passes.analyses.definiteness import Definiteness
 from relbo_ir.passes.analyses.laws import choice_of_draw, own_draw, sources
 from relbo_ir.passes.analyses.ranges import Range
 from relbo_ir.passes.analyses.smoothness_table import (
@@ -225,8 +226,12 @@ class SmoothnessOf(Walker[Fact]):
                 return _at_places(op, facts[2:], worst)
             case lax.SortOp() if len(op.operands) == 1:
                 return LIPSCHITZ
-            case lax.TriangularSolveOp() if facts[0].level is Smoothness.CONSTANT:
+            case lax.CholeskyOp() if Definiteness(self.ranges).is_definite(op.x):
                 return worst
+            case lax.TriangularSolveOp():
+                kept = facts[0].level is Smoothness.CONSTANT or bool(op.unit_diagonal)
+                inverts = kept or Definiteness(self.ranges).is_factor(op.a)
+                return worst if inverts else _broken(op, WORDS[op.name])
             case lax.SelectNOp() if facts[0].level is Smoothness.CONSTANT:
                 return worst
             case _ if op.name == "lax.log1p":

@@ -100,6 +100,8 @@ WORDS = {
         f"lax.{r}": "rounded"
         for r in ("floor", "ceil", "round_half_even", "round_half_away", "sign")
     },
+    "lax.cholesky": "in a matrix that is not proved positive definite, factored",
+    "lax.triangular_solve": "in a triangle whose diagonal is not proved positive, inverted",
     "lax.convert": "converted to integers",
     "lax.sort": "sorted",
     "lax.argmax": "turned into an index",

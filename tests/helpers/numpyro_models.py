@@ -252,6 +252,17 @@ def laws_by_transforms() -> None:
         numpyro.sample(f"{name}_seen", dist.Normal(x, 1.0).to_event(law.event_dim), obs=0.3)
 
 
+@case(partial(autoguide.AutoNormal, init_scale=0.1), X[:, 0], Y)
+def gaussian_process(x: Any, y: Any) -> None:
+    variance, length, noise = (
+        numpyro.sample(name, dist.LogNormal(0.0, 0.3)) for name in ("variance", "length", "noise")
+    )
+    squares = jnp.power((x[:, None] - x) / jnp.asarray(length), 2.0)
+    kernel = jnp.asarray(variance) * jnp.exp(-0.5 * squares)
+    covariance = kernel + jnp.asarray(noise) * jnp.eye(len(x))
+    numpyro.sample("y", dist.MultivariateNormal(0.0, covariance_matrix=covariance), obs=y)
+
+
 @case(partial(autoguide.AutoDAIS, K=3, init_scale=0.1), Y)
 def annealed(y: Any) -> None:
     """Two choices that the guide moves along the density by a loop, one of them positive."""

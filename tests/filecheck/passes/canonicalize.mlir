@@ -3,7 +3,7 @@
 // Equations; what is dead goes.
 
 // Each pattern once, and what is left alone: x + 0 is not x for x = −0, a draw is not `Pure`.
-func.func @equations(%x: tensor<3xf32>, %u: tensor<f32>, %q: !prob.law<tensor<f32>>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
+func.func @equations(%x: tensor<3xf32>, %u: tensor<f32>, %q: !prob.law<tensor<f32>>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
   %one = lax.constant "1.0" : tensor<3xf32>
   %zero = lax.constant "0.0" : tensor<3xf32>
   %n = lax.neg %x : tensor<3xf32>
@@ -15,22 +15,25 @@ func.func @equations(%x: tensor<3xf32>, %u: tensor<f32>, %q: !prob.law<tensor<f3
   %b = lax.broadcast_in_dim %x {dimensions = array<i64: 0>} : (tensor<3xf32>) -> tensor<3xf32>
   %r = lax.reshape %b : (tensor<3xf32>) -> tensor<3xf32>
   %c = lax.convert %r : (tensor<3xf32>) -> tensor<3xf32>
-  %s = lax.reduce_sum %c {axes = array<i64>} : (tensor<3xf32>) -> tensor<3xf32>
+  %p = lax.pad %c, %u {low = array<i64: 0>, high = array<i64: 0>, interior = array<i64: 0>} : (tensor<3xf32>, tensor<f32>) -> tensor<3xf32>
+  %s = lax.reduce_sum %p {axes = array<i64>} : (tensor<3xf32>) -> tensor<3xf32>
+  %moved = lax.pad %x, %u {low = array<i64: 1>, high = array<i64: -1>, interior = array<i64: 0>} : (tensor<3xf32>, tensor<f32>) -> tensor<3xf32>
   %kept = lax.add %x, %zero : tensor<3xf32>
   %i = lax.div %one, %x : tensor<3xf32>
   %dead = lax.sin %x : tensor<3xf32>
   %draw = prob.sample "z" from %q : !prob.law<tensor<f32>>
-  func.return %q1, %le, %s, %kept, %i : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
+  func.return %q1, %le, %s, %kept, %i, %moved : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
 }
 
 // CHECK:      builtin.module {
-// CHECK-NEXT:   func.func @equations(%x: tensor<3xf32>, %u: tensor<f32>, %q: !prob.law<tensor<f32>>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
+// CHECK-NEXT:   func.func @equations(%x: tensor<3xf32>, %u: tensor<f32>, %q: !prob.law<tensor<f32>>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
 // CHECK-NEXT:     %one = lax.constant "1.0" : tensor<3xf32>
 // CHECK-NEXT:     %zero = lax.constant "0.0" : tensor<3xf32>
+// CHECK-NEXT:     %moved = lax.pad %x, %u {low = array<i64: 1>, high = array<i64: -1>, interior = array<i64: 0>} : (tensor<3xf32>, tensor<f32>) -> tensor<3xf32>
 // CHECK-NEXT:     %kept = lax.add %x, %zero : tensor<3xf32>
 // CHECK-NEXT:     %i = lax.div %one, %x : tensor<3xf32>
 // CHECK-NEXT:     %draw = prob.sample "z" from %q : !prob.law<tensor<f32>>
-// CHECK-NEXT:     func.return %x, %x, %x, %kept, %i : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
+// CHECK-NEXT:     func.return %x, %x, %x, %kept, %i, %moved : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
 
