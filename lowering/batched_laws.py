@@ -79,7 +79,7 @@ def batched_law(
 ) -> tuple[LawSpec, list[Any]]:
     """
     The law of `size` copies, batch axis 0 of the result, and its arrays. UnsupportedError for a
-    transform that was traced for one shape.
+    law that was traced for one shape, in a mixture with others.
     """
     rank = len(batch_shape(spec, parts))
     return _batched(spec, list(parts), size, rank, event_rank)
@@ -89,20 +89,15 @@ def _batched(
     spec: LawSpec, parts: list[Part], size: int, rank: int, event: int
 ) -> tuple[LawSpec, list[Any]]:
     """The same, padded to so many batch axes besides the new one."""
-    if spec.kind == "transformed_by":
+    if spec.kind in ("opaque", "transformed_by") and len(batch_shape(spec, parts)) != rank:
         raise UnsupportedError(
-            "a law through this transform is not supported in a loop or under jax.vmap",
+            "a law without an op that broadcasts against others is not supported in a loop or "
+            "under jax.vmap",
             "write the copies as a plate",
         )
     if spec.kind == "opaque":
         flags = tuple(part.mapped for part in parts)
         tree, shape, dtype, own, support, mapped, is_read = spec.static
-        if len(shape) - own != rank:
-            raise UnsupportedError(
-                "a law without an op that broadcasts against others is not supported in a loop "
-                "or under jax.vmap",
-                "write the copies as a plate",
-            )
         static = (tree, (size, *shape), dtype, own, support, ((size, flags), *mapped), is_read)
         return replace(spec, static=static), [part.array for part in parts]
     if spec.kind == "improper":
@@ -126,6 +121,8 @@ def _composed(
     ranks |= {"mixture_same_family": rank + 1}
     inner_rank = ranks.get(spec.kind, rank)
     inner_event = event - spec.static[0] if spec.kind == "independent" else event
+    if spec.kind == "transformed_by":
+        inner_event = spec.static[0].base_rank
     laws: list[LawSpec] = []
     arrays: list[Any] = []
     for law in _laws(spec):
@@ -149,6 +146,9 @@ def _composed(
             mine = [whole(value, size, rank + event), whole(density, size, rank)]
         case "mixture" | "mixture_same_family":
             mine = [padded(parts[0], rank + 1)]
+        case "transformed_by":
+            static = (static[0].copied(size, tuple(part.mapped for part in parts)),)
+            mine = [part.array for part in parts]
         case _:
             mine = [padded(part, rank + event) for part in parts]
     made = replace(spec, static=static, base=laws[0] if laws else None, others=tuple(laws[1:]))

@@ -58,6 +58,15 @@ def check_real(what: str, *values: Any) -> None:
         )
 
 
+def floats(values: list[Any]) -> list[Any]:
+    """Parameters of a law as arrays of one float type; ModelError for complex ones."""
+    check_real("a parameter of the law", *values)
+    dtype = jnp.result_type(
+        float, *[v for v in values if jnp.issubdtype(jnp.result_type(v), float)]
+    )
+    return [jnp.asarray(value, dtype) for value in values]
+
+
 def constraint_attr(constraint: Any, parameter: str, shape: tuple[int, ...] = ()) -> ConstraintAttr:
     """A NumPyro constraint as an attribute, of a parameter of that shape."""
     while type(constraint) is constraints.independent:

@@ -242,8 +242,12 @@ class _Expander:
         density = self.density(law.base, x) - log_slope
         if not self.guard:
             return density
-        inside = self._call(law.inside, [y, *law.arguments], drawn.batch_shape, i1)
-        return only_where(self.w, [inside], len(drawn.batch_shape), density)
+        named = law_support(law.result)
+        if named is not None:
+            inside = conditions_of_set(self.w, named, y)
+        else:
+            inside = [self._call(law.inside, [y, *law.arguments], drawn.batch_shape, i1)]
+        return only_where(self.w, inside, len(drawn.batch_shape), density)
 
     def _mixture(self, law: dist.MixtureOp | dist.MixtureSameFamilyOp, x: Expression) -> Expression:
         """

@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import BoolAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue
 
 from relbo_ir.dialects import lax
+from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.dialects.lax import ints
 from relbo_ir.lowering.import_rules import RULES, Built, Rule, known, make, rule
 from relbo_ir.lowering.types import literal
@@ -81,8 +82,16 @@ def _scatter(cls: type[lax.ScatterBase]) -> Rule:
         names = (*_SCATTER, "update_jaxpr", "update_consts")
         if not known(params, *names) or _mode(params) is None:
             return None
+        if cls is lax.ScatterOp and params.get("update_jaxpr") is not None:
+            raise UnsupportedError(
+                "x.at[i].apply(f) has no derivative in JAX", "write x.at[i].set(f(x[i]))"
+            )
         numbers = params["dimension_numbers"]
         dims = numbers.scatter_dims_to_operand_dims
+        facts = _index_facts(params)
+        if cls in (lax.ScatterMinOp, lax.ScatterMaxOp) and facts["mode"] == StringAttr("clip"):
+            operands = [operands[0], _clamped(importer, equation, operands[1]), operands[2]]
+            facts["mode"] = StringAttr("fill")
         return make(
             cls,
             equation,
@@ -92,10 +101,24 @@ def _scatter(cls: type[lax.ScatterBase]) -> Rule:
             operand_batching_dims=ints(numbers.operand_batching_dims),
             scatter_indices_batching_dims=ints(numbers.scatter_indices_batching_dims),
             scatter_dims_to_operand_dims=ints(dims),
-            **_index_facts(params),
+            **facts,
         )
 
     return build
+
+
+def _clamped(importer: Importer, equation: Any, indices: SSAValue) -> SSAValue:
+    """The indices moved inside, as mode "clip" says; JAX differentiates some scatters without it."""
+    numbers = equation.params["dimension_numbers"]
+    x, at, updates = (atom.aval for atom in equation.invars)
+    thin = {*numbers.inserted_window_dims, *numbers.operand_batching_dims}
+    sizes = iter([updates.shape[k] for k in numbers.update_window_dims])
+    window = [1 if axis in thin else next(sizes) for axis in range(len(x.shape))]
+    room = [x.shape[axis] - window[axis] for axis in numbers.scatter_dims_to_operand_dims]
+    high = importer.constant(np.broadcast_to(np.asarray(room, at.dtype), at.shape))
+    low = importer.constant(np.zeros(at.shape, at.dtype))
+    clamp = lax.ClampOp.create(operands=[low, indices, high], result_types=[indices.type])
+    return importer.insert(clamp).results[0]
 
 
 RULES["scatter"] = _scatter(lax.ScatterOp)

@@ -27,6 +27,7 @@ from relbo_ir.lowering import (
     import_control,
     import_indexing,
     import_rules,
+    import_spectral,
     import_windows,
 )
 from relbo_ir.lowering.functions import Functions
@@ -39,6 +40,7 @@ _RULES = {
     **import_rules.RULES,
     **import_indexing.RULES,
     **import_windows.RULES,
+    **import_spectral.RULES,
     **import_control.RULES,
     **import_composed.RULES,
 }
@@ -167,7 +169,9 @@ class Importer:
             return results
         rule = _RULES.get(name)
         if rule is not None and import_rules.takes(equation, operands):
+            caller, self._caller = self._caller, location or self._caller
             built = rule(self, equation, operands)
+            self._caller = caller
             if isinstance(built, Operation):
                 return self.insert(built, location).results
             if built is not None:

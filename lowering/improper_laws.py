@@ -11,10 +11,10 @@ import numpyro.distributions as nd
 
 from relbo_ir.dialects import dist
 from relbo_ir.dialects.errors import ModelError, UnsupportedError
-from relbo_ir.lowering.constraints import BOUNDED
-from relbo_ir.lowering.law_specs import LawSpec, floats
+from relbo_ir.lowering.constraints import BOUNDED, floats
+from relbo_ir.lowering.law_specs import LawSpec
 
-_WITHOUT = (dist.Support.INTERVAL, dist.Support.ZERO_SUM_2)
+_WITHOUT = (dist.Support.INTERVAL, dist.Support.ZERO_SUM, dist.Support.ZERO_SUM_2)
 """Sets whose constraints have parameters."""
 _SETS = {
     **{s.value: s for s in dist.Support if not s.is_discrete and s not in _WITHOUT},
@@ -54,7 +54,8 @@ def improper(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     if known is None:
         raise UnsupportedError(
             f"an improper prior on {support} is not supported",
-            f"use one on {', '.join([*_SETS, *BOUNDED])}, or transform such a one",
+            f"use one on {', '.join([*_SETS, *BOUNDED])}, zero_sum(1) or zero_sum(2), or transform "
+            "such a one",
             site=site,
         )
     if known in _OF_MATRICES and (len(law.event_shape) < 2 or len({*law.event_shape[-2:]}) > 1):

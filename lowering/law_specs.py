@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jax.numpy as jnp
-
-from relbo_ir.lowering.constraints import check_real
 from relbo_ir.lowering.wider_laws import is_masked_away
 
 
@@ -43,11 +40,3 @@ def _unread(spec: LawSpec) -> LawSpec:
     static = (*spec.static[:-1], False) if spec.kind == "opaque" else spec.static
     base = None if spec.base is None else _unread(spec.base)
     return replace(spec, static=static, base=base, others=tuple(map(_unread, spec.others)))
-
-
-def floats(values: list[Any]) -> list[Any]:
-    check_real("a parameter of the law", *values)
-    dtype = jnp.result_type(
-        float, *[v for v in values if jnp.issubdtype(jnp.result_type(v), float)]
-    )
-    return [jnp.asarray(value, dtype) for value in values]

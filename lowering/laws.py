@@ -13,14 +13,14 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from relbo_ir.dialects import dist
-from relbo_ir.dialects.errors import ModelError
+from relbo_ir.dialects.errors import ModelError, UnsupportedError
 from relbo_ir.dialects.prob import LawType
 from relbo_ir.lowering import transforms
-from relbo_ir.lowering.constraints import check_real
+from relbo_ir.lowering.constraints import check_real, floats
 from relbo_ir.lowering.distributions import InverseGaussian
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.improper_laws import improper
-from relbo_ir.lowering.law_specs import LawSpec, floats, is_traced
+from relbo_ir.lowering.law_specs import LawSpec, is_traced
 from relbo_ir.lowering.types import element_type, struct
 from relbo_ir.lowering.wider_laws import log_weights, mask_of, wider
 
@@ -105,7 +105,7 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         if tuple(law.base_dist.batch_shape) == tuple(law.batch_shape):
             return base, arrays
         if base.kind == "opaque":
-            return _opaque(law)
+            return _opaque(law, site)
         if is_traced(base):
             return describe(wider(law.base_dist, tuple(law.batch_shape)), site)
         return LawSpec("expand", (tuple(law.batch_shape),), base), arrays
@@ -127,7 +127,7 @@ def describe(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
         return LawSpec("delta", (law.event_dim,), None, 2), [value, density]
     if cls is nd.ImproperUniform:
         return improper(law, site)
-    return _opaque(law)
+    return _opaque(law, site)
 
 
 def widened(
@@ -201,7 +201,7 @@ def _transformed(law: Any, site: str) -> tuple[LawSpec, list[Any]] | None:
             spec = LawSpec("transformed", (name,), spec)
         else:
             bijection = transforms.is_bijection(transform)
-            traced = transforms.traced(transform, shape, event_rank) if bijection else None
+            traced = transforms.traced(transform, shape, event_rank, site) if bijection else None
             if traced is None:
                 return None
             static, mine = traced
@@ -211,16 +211,27 @@ def _transformed(law: Any, site: str) -> tuple[LawSpec, list[Any]] | None:
     return (spec, arrays) if fits else None
 
 
-def _opaque(law: Any) -> tuple[LawSpec, list[Any]]:
+def _opaque(law: Any, site: str) -> tuple[LawSpec, list[Any]]:
     leaves, tree = jax.tree.flatten(law)
-    dtype = jax.eval_shape(lambda: law.sample(jax.random.key(0))).dtype
+    shape = (*law.batch_shape, *law.event_shape)
+    draw = jax.eval_shape(lambda: law.sample(jax.random.key(0)))
+    dtype = draw.dtype
+    wrong = "" if draw.shape == shape else f"draws of shape {draw.shape}, not {shape}"
+    if not wrong and jnp.issubdtype(dtype, jnp.complexfloating):
+        density = jax.eval_shape(law.log_prob, draw)
+        wrong = "a complex density" if jnp.issubdtype(density.dtype, jnp.complexfloating) else ""
+    if wrong:
+        raise UnsupportedError(
+            f"{type(law).__name__} has {wrong}",
+            "give a law whose draws have its shape, and a density of real numbers",
+            site=site,
+        )
     inner = law
     while type(inner) is nd.ExpandedDistribution:
         inner = inner.base_dist
     if jnp.issubdtype(dtype, jnp.integer):
         dtype = jnp.int32  # in every precision, as of the families
     event = len(law.event_shape)
-    shape = (*law.batch_shape, *law.event_shape)
     static = (tree, shape, jnp.dtype(dtype).name, event, _fixed_support(type(inner)), (), True)
     return LawSpec("opaque", static, None, len(leaves)), [jnp.asarray(leaf) for leaf in leaves]
 

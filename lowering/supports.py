@@ -87,9 +87,9 @@ def conditions_of_set(
         case Support.SPHERE:
             return [_is_one(w, w.sum(x * x, [len(x.shape) - 1]), x.shape[-1])]
         case Support.ZERO_SUM:
-            return [_is_zero(w, x, len(x.shape) - 1)]
+            return _is_zero(w, x, 1)
         case Support.ZERO_SUM_2:
-            return [_is_zero(w, x, axis) for axis in (len(x.shape) - 2, len(x.shape) - 1)]
+            return _is_zero(w, x, 2)
         case Support.ORDERED_VECTOR:
             return _ordered(w, x)
         case Support.POSITIVE_ORDERED_VECTOR:
@@ -147,17 +147,26 @@ def _is_one(w: Writer, total: Expression, count: int) -> Expression:
     return w.call("le", w.apply("abs", total - 1.0), tolerance)
 
 
-def _is_zero(w: Writer, x: Expression, axis: int) -> Expression:
-    """Whether sums along an axis are 0, up to the rounding of their largest terms."""
-    sizes = w.sum(w.apply("abs", x), [axis])
-    allowed = sizes * _rounding(x, 1) + _rounding(x, x.shape[axis])
-    return w.apply("le", w.apply("abs", w.sum(x, [axis])), allowed)
+def _is_zero(w: Writer, x: Expression, rank: int) -> list[Expression]:
+    """Whether sums along each of the last axes are 0, up to rounding as NumPyro allows for it."""
+    axes = range(len(x.shape) - rank, len(x.shape))
+    largest = w.expression(w.insert(lax.ReduceMaxOp(w.apply("abs", x).value, axes)))
+    found: list[Expression] = []
+    for axis in axes:
+        total = w.sum(x, [axis])
+        scale = w.call("max", largest, 1.0) * (10 * x.shape[axis] * _epsilon(x))
+        wide = w.broadcast(w.reshape(scale, (*scale.shape, *[1] * (rank - 1))), total.shape)
+        found.append(w.apply("le", w.apply("abs", total), wide))
+    return found
 
 
 def _rounding(x: Expression, count: int) -> float:
     """What sums of `count` numbers near to 1 may be off by."""
-    double = isinstance(element_of(x.value.type), Float64Type)
-    return 4 * count * (2.0**-52 if double else 2.0**-23)
+    return 4 * count * _epsilon(x)
+
+
+def _epsilon(x: Expression) -> float:
+    return 2.0**-52 if isinstance(element_of(x.value.type), Float64Type) else 2.0**-23
 
 
 def _ordered(w: Writer, x: Expression) -> list[Expression]:

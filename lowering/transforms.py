@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -16,6 +16,8 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from relbo_ir.dialects import dist
+from relbo_ir.dialects.dist import Support
+from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.dialects.prob import LawType
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.improper_laws import named_set
@@ -38,8 +40,16 @@ class Traced:
     shape: tuple[int, ...]
     """Of a transformed draw."""
     event_rank: int
+    base_rank: int
+    """The event rank of the base."""
     support: str | None
-    """The range, where it is one that IR names and what it is taken of is what its domain says."""
+    """The range over all of the domain, where IR has a name for it."""
+    mapped: tuple[tuple[bool, ...], ...] = ()
+    """For each axis of copies, the outermost first, which of the arrays have it too."""
+
+    def copied(self, size: int, flags: tuple[bool, ...]) -> Traced:
+        """The transform of several copies, along a new first axis."""
+        return replace(self, shape=(size, *self.shape), mapped=(flags, *self.mapped))
 
 
 def steps(transforms: Sequence[Any]) -> list[Any]:
@@ -91,35 +101,47 @@ def is_bijection(transform: Any) -> bool:
 
 
 def traced(
-    transform: Any, shape: tuple[int, ...], event_rank: int
+    transform: Any, shape: tuple[int, ...], event_rank: int, site: str
 ) -> tuple[Traced, list[Any]] | None:
     """
     The static part and the arrays of a transform of draws of that shape and event rank; None of one
-    to complex numbers.
+    to complex numbers. UnsupportedError for one that is no bijection by its shapes.
     """
     leaves, tree = jax.tree.flatten(transform)
     value = jax.ShapeDtypeStruct(shape, jnp.result_type(float))
     out: Any = jax.eval_shape(transform, value)
     if not jnp.issubdtype(out.dtype, jnp.floating):
         return None
-    rank = event_rank - transform.domain.event_dim + transform.codomain.event_dim
-    return Traced(tree, tuple(out.shape), rank, _range(transform, shape, out.shape)), [
-        jnp.asarray(leaf) for leaf in leaves
-    ]
+    domain, codomain = transform.domain, transform.codomain
+    before, after = (
+        math.prod(s[len(s) - e.event_dim :]) for s, e in ((shape, domain), (out.shape, codomain))
+    )
+    back = jax.eval_shape(transform.inv, out).shape
+    if back != shape or (before != after and _is_real(domain) and _is_real(codomain)):
+        raise UnsupportedError(
+            f"a transform takes {before} numbers to {after}, and so it has no density",
+            "give transforms of the same numbers",
+            site=site,
+        )
+    rank = event_rank - domain.event_dim + codomain.event_dim
+    support = _range(transform)
+    spec = Traced(tree, tuple(out.shape), rank, event_rank, support)
+    return spec, [jnp.asarray(leaf) for leaf in leaves]
 
 
 _OF_FACTORS = (
     (constraints.lower_cholesky, constraints.positive_definite, "positive_definite"),
     (constraints.corr_cholesky, constraints.corr_matrix, "corr_matrix"),
 )
-_SETS = ("simplex", "corr_cholesky", "lower_cholesky", "ordered_vector", "l1_ball", "zero_sum")
+_OF_THE_REALS = {
+    *(Support.SIMPLEX, Support.CORR_CHOLESKY, Support.LOWER_CHOLESKY, Support.ORDERED_VECTOR),
+    *(Support.L1_BALL, Support.ZERO_SUM, Support.ZERO_SUM_2),
+}
+"""Sets that transforms of NumPyro's take all vectors of reals to."""
 
 
-def _range(transform: Any, before: tuple[int, ...], after: tuple[int, ...]) -> str | None:
-    """
-    The name of a transform's range on all real numbers, or on all Cholesky factors, from the shapes
-    that it takes and gives.
-    """
+def _range(transform: Any) -> str | None:
+    """The name of a transform's range on all real numbers, or on all Cholesky factors."""
     domain, codomain = transform.domain, transform.codomain
     for factors, products, name in _OF_FACTORS:
         if domain is factors and codomain is products:
@@ -127,10 +149,9 @@ def _range(transform: Any, before: tuple[int, ...], after: tuple[int, ...]) -> s
     if not _is_real(domain):
         return None
     if _is_real(codomain):
-        sizes = before[len(before) - domain.event_dim :], after[len(after) - codomain.event_dim :]
-        return "real" if len({*map(math.prod, sizes)}) == 1 else None
+        return "real"
     named = named_set(codomain)
-    return None if named is None or not named.value.startswith(_SETS) else named.value
+    return named.value if named in _OF_THE_REALS else None
 
 
 def _is_real(set_: Any) -> bool:
@@ -145,7 +166,8 @@ def transformed_by(
     law = LawType(TensorType(source.get_element_type(), spec.shape), spec.event_rank)
     x, y = struct(source), struct(law.value)
     given = [struct(array.type) for array in arrays]
-    batch = law.batch_shape
+    copies = len(spec.mapped)
+    batch, shape = law.batch_shape[copies:], spec.shape[copies:]
 
     def transform(leaves: Sequence[Any]) -> Any:
         return jax.tree.unflatten(spec.tree, leaves)
@@ -160,7 +182,7 @@ def transformed_by(
         mine = transform(leaves)
         apart = spec.event_rank - mine.codomain.event_dim
         slope = mine.log_abs_det_jacobian(x, y, None)
-        wide = jnp.broadcast_to(slope, (*batch, *spec.shape[len(batch) : len(batch) + apart]))
+        wide = jnp.broadcast_to(slope, (*batch, *shape[len(batch) : len(batch) + apart]))
         return sum_rightmost(wide.astype(x.dtype), apart)
 
     def inside(y: Any, *leaves: Any) -> Any:
@@ -168,13 +190,11 @@ def transformed_by(
         apart = spec.event_rank - codomain.event_dim
         return jnp.all(codomain(y), axis=tuple(range(len(batch), len(batch) + apart)))
 
-    functions = [
-        importer.function(jax.make_jaxpr(function)(*arguments, *given), function.__name__)
-        for function, arguments in (
-            (forward, [x]),
-            (inverse, [y]),
-            (log_det, [x, y]),
-            (inside, [y]),
-        )
-    ]
+    functions: list[str] = []
+    for function, values in ((forward, [x]), (inverse, [y]), (log_det, [x, y]), (inside, [y])):
+        copied: Any = function
+        for flags in reversed(spec.mapped):
+            copied = jax.vmap(copied, (*[0] * len(values), *(0 if f else None for f in flags)))
+        closed = jax.make_jaxpr(copied)(*values, *given)
+        functions.append(importer.function(closed, function.__name__))
     return dist.TransformedByOp(base, arrays, functions, law, spec.support)

@@ -19,6 +19,7 @@ from xdsl.transforms.dead_code_elimination import region_dce
 
 from relbo_ir.dialects import dist, estim, lax
 from relbo_ir.dialects.lax import tuple_of
+from relbo_ir.dialects.tensors import has_floats
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,8 @@ def _other(value: SSAValue | None, name: str, operand: SSAValue) -> SSAValue | N
 
 
 def _operand(value: SSAValue | None, name: str) -> SSAValue | None:
-    """The operand of a unary op of that name; None for any other value."""
-    owner = None if value is None else value.owner
+    """The operand of a unary op of that name on real numbers; None for any other value."""
+    owner = None if value is None or not has_floats(value.type) else value.owner
     return owner.operands[0] if isinstance(owner, Operation) and owner.name == name else None
 
 

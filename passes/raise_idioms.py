@@ -65,7 +65,7 @@ class LogSumExp(RewritePattern):
     """log Σ exp(x − s) + s = logsumexp(x), for s constant along the sum; |Σ| for Σ too."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if op.name != "lax.add":
+        if op.name != "lax.add" or not has_floats(op.results[0].type):
             return
         for logarithm, shift in (op.operands, op.operands[::-1]):
             found = _log_of_sum(logarithm)
@@ -92,7 +92,7 @@ class LogSoftmax(RewritePattern):
     """(x − s) − log Σ exp(x − s) = x − logsumexp(x), for s constant along the sum."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if op.name != "lax.sub":
+        if op.name != "lax.sub" or not has_floats(op.results[0].type):
             return
         outer = spread(op.operands[1])
         found = _log_of_sum(outer.root)
@@ -111,7 +111,7 @@ class Softmax(RewritePattern):
     """exp(x − s)/Σ exp(x − s) = exp(x − logsumexp(x)), for s constant along the sum."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if op.name != "lax.div":
+        if op.name != "lax.div" or not has_floats(op.results[0].type):
             return
         outer = spread(op.operands[1])
         total = outer.root.owner

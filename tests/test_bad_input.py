@@ -814,17 +814,6 @@ def a_parameter_that_starts_from_copies(pp: Any) -> None:
     compiled(lambda xs: jax.vmap(one)(xs), np.zeros(3))
 
 
-@refused(UnsupportedError, "through this transform", "as a plate", "z")
-def a_traced_transform_under_vmap(pp: Any) -> None:
-    def one(x: Any) -> Any:
-        law = dist.TransformedDistribution(
-            dist.Normal(jnp.zeros(3), 1.0), dist.transforms.StickBreakingTransform()
-        )
-        return x * pp.sample("z", law)  # here
-
-    compiled(lambda xs: jax.vmap(one)(xs), np.zeros(3))
-
-
 @refused(UnsupportedError, "inside a JAX derivative", "Python loop", "z")
 def a_choice_in_a_derivative(pp: Any) -> None:
     def f(x: Any) -> Any:

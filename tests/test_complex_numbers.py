@@ -113,3 +113,25 @@ def test_complex_constants_are_two_real_ones_in_text() -> None:
     found = [op for op in module.walk() if isinstance(op, lax.ComplexOp)]
     assert len(found) >= 2
     assert np.isfinite(objective.value(objective.init(0), jax.random.key(0), objective.prepare()))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: jnp.log(jnp.exp(3j * z)).imag,
+        lambda z: jnp.log(jax.nn.sigmoid(7j * z + 3.0)).imag,
+        lambda z: jax.nn.log_softmax(jnp.array([9j, 2j]) * z).imag.sum(),
+        lambda z: jax.nn.logsumexp(jnp.array([9j, 2j]) * z).imag,
+        lambda z: jax.nn.softmax(jnp.array([9j, 2j]) * z).imag[0],
+    ],
+    ids=["log of exp", "log of logistic", "log softmax", "logsumexp", "softmax"],
+)
+def test_equations_of_real_numbers_are_not_used_for_complex_ones(function: Function) -> None:
+    """log exp z is z − 2πik there."""
+
+    def model() -> None:
+        rb.factor("f", function(rb.param("m", 1.7)))
+
+    objective = rb.ELBO(model).compile()
+    value = objective.value(objective.init(0), jax.random.key(0), objective.prepare())
+    np.testing.assert_allclose(value, function(jnp.float32(1.7)), rtol=1e-4)

@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 from helpers.densities import density_function, density_module, expanded
 from helpers.families import FAMILIES, POINTS, TRIALS, Family
-from numpyro.distributions import constraints
+from numpyro.distributions import constraints, transforms
 
 import relbo_ir as rb
 from relbo_ir.dialects import lax
@@ -242,6 +242,11 @@ FLAT: dict[str, tuple[Any, Any, Any]] = {
     "zero_sum, rows": (constraints.zero_sum(2), [[1, -1], [-1, 1]], [[1, -1], [-1, 2]]),
     "zero_sum, columns": (constraints.zero_sum(2), [[0.0, 0], [0, 0]], [[1, -1], [1, -1]]),
     "zero_sum, large": (constraints.zero_sum(1), [3e6, -1e6, -2e6], [3e6, -1e6, -2.001e6]),
+    "zero_sum, of many": (
+        constraints.zero_sum(1),
+        np.asarray(transforms.ZeroSumTransform(1)(10.0 + np.sin(np.arange(999.0, dtype="f4")))),
+        10.0 * np.ones(1000),
+    ),
     "scaled_cholesky": (
         constraints.scaled_unit_lower_cholesky,
         [[2, 0], [-1, 3]],

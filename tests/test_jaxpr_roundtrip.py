@@ -26,6 +26,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.rewriter import InsertPoint
 
+import relbo_ir as rb
 from relbo_ir.dialects.errors import UnsupportedError
 from relbo_ir.dialects.scopes import verify_module
 from relbo_ir.lowering.emit import emit_function
@@ -968,6 +969,10 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
         lambda x: (1j * x).at[np.array([5])].get(mode="fill", fill_value=1j).real,
         "complex constant",
     ),
+    "scatter_apply": (
+        lambda x: jnp.concatenate([x, x]).at[0].apply(jnp.exp),
+        r"has no derivative in JAX[\s\S]*write x.at\[i\].set",
+    ),
     "other_keys": (lambda x: x * jax.random.normal(jax.random.key(1, impl="rbg")), "keys of type"),
     "float8": (lambda x: x.astype(jnp.float8_e4m3fn), "float8_e4m3fn have no IR type"),
 }
@@ -1028,3 +1033,26 @@ def test_import_and_emission_are_linear() -> None:
         calls.append(count)
         assert source.count("\n") > 2 * length
     assert calls[1] < 5.5 * calls[0]
+
+
+@pytest.mark.parametrize("extreme", ["min", "max"])
+def test_extremes_at_places_that_are_moved_inside_have_their_own_derivative(extreme: str) -> None:
+    """JAX's own is that of the places before they are moved: an update that won moves nothing."""
+
+    def kept(x: Any, rows: Any, mode: str) -> Any:
+        updates = 0.5 * jnp.ones((len(rows), 2))
+        return getattr(x.at[np.asarray(rows)], extreme)(updates * x[0, 0], mode=mode)
+
+    weights = np.arange(1.0, 7.0).reshape(3, 2)
+    start = jnp.array([[0.3, -0.9], [0.1, 0.4], [1.2, -0.2]])
+    slopes: list[Any] = []
+    for rows, mode in (([1, 9], "clip"), ([1, 2], "promise_in_bounds")):
+
+        def model(rows: Any = rows, mode: str = mode) -> None:
+            rb.factor("f", jnp.sum(weights * kept(rb.param("x", start), rows, mode)))
+
+        objective = rb.ELBO(model).compile()
+        u = objective.init(0)
+        slopes.append(objective.value_and_grad(u, jax.random.key(0), objective.prepare()))
+    np.testing.assert_allclose(slopes[0][0], slopes[1][0])
+    np.testing.assert_allclose(slopes[0][1]["x"], slopes[1][1]["x"])

@@ -90,7 +90,7 @@ def test_addends_by_family_plate_and_line() -> None:
     part = text[text.index('addend "effect"') :]
     for site in ("mu", "tau", "offset"):
         assert f'reads "{site}": the gradient goes through the draw' in part
-    assert "eight_schools.py:22: lax.mul, lax.add" in part
+    assert "eight_schools.py:22: lax.broadcast_in_dim, lax.mul, lax.add" in part
     assert "theta = mu + tau·offset (" in part
 
 

@@ -49,6 +49,11 @@ class Support(Enum):
     def is_discrete(self) -> bool:
         return self in _DISCRETE
 
+    @property
+    def event_rank(self) -> int:
+        """How many axes a point of the set has at least."""
+        return 2 if self in _OF_MATRICES else 1 if self in _OF_VECTORS else 0
+
     def within(self, other: Support) -> bool:
         """Whether every point of this set lies in `other`, and it is no null set there."""
         return other is self or other in _SUPERSETS[self]
@@ -56,6 +61,18 @@ class Support(Enum):
 
 _DISCRETE = frozenset(
     {Support.BOOLEAN, Support.CATEGORY, Support.COUNT, Support.BOUNDED_COUNT, Support.COUNTS}
+)
+_OF_MATRICES = frozenset(
+    {
+        *(Support.CORR_CHOLESKY, Support.LOWER_CHOLESKY, Support.POSITIVE_DEFINITE),
+        *(Support.CORR_MATRIX, Support.ZERO_SUM_2),
+    }
+)
+_OF_VECTORS = frozenset(
+    {
+        *(Support.SIMPLEX, Support.L1_BALL, Support.SPHERE, Support.ZERO_SUM, Support.COUNTS),
+        *(Support.ORDERED_VECTOR, Support.POSITIVE_ORDERED_VECTOR),
+    }
 )
 _SUPERSETS: Mapping[Support, frozenset[Support]] = {
     Support.REAL: frozenset(),

@@ -159,6 +159,12 @@ class ImproperOp(IRDLOperation):
             raise VerifyException(
                 f"an improper prior is on real numbers, not on {self.result.type}"
             )
+        rank = law_of(self.result).event_rank.data
+        if rank < self.set.event_rank:
+            raise VerifyException(
+                f"an improper prior on {self.support} is joint over {self.set.event_rank} axes, "
+                f"not {rank}"
+            )
         wanted = 2 if self.set is Support.INTERVAL else 0
         if len(self.bounds) != wanted:
             raise VerifyException(f"an improper prior on {self.support} has {wanted} bounds")

@@ -257,8 +257,20 @@ class ScatterMulOp(ScatterBase):
     name = "lax.scatter_mul"
 
 
+class _ExtremeOp(ScatterBase, ABC):
+    """One that keeps what is least or greatest."""
+
+    def verify_(self) -> None:
+        super().verify_()
+        if self.mode.data == "clip":
+            raise VerifyException(
+                f"{self.name} has no mode 'clip', in which JAX's derivative of it is wrong; clamp the "
+                "indices"
+            )
+
+
 @irdl_op_definition
-class ScatterMinOp(ScatterBase):
+class ScatterMinOp(_ExtremeOp):
     """
     x, or the least of x and the updates at rows of `indices`; syntax as `lax.scatter`.
 
@@ -271,7 +283,7 @@ class ScatterMinOp(ScatterBase):
 
 
 @irdl_op_definition
-class ScatterMaxOp(ScatterBase):
+class ScatterMaxOp(_ExtremeOp):
     """
     x, or the greatest of x and the updates at rows of `indices`; syntax as `lax.scatter`.
 

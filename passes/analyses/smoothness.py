@@ -213,9 +213,7 @@ class SmoothnessOf(Walker[Fact]):
             case lax.ScatterMulOp() if facts[2].level is not Smoothness.CONSTANT and not bool(
                 op.unique_indices
             ):
-                return _broken(
-                    op, "multiplied at places of which two may be one, without derivative"
-                )
+                return _broken(op, "multiplied at places that may coincide (unique_indices=False)")
             case lax.ScatterMinOp() | lax.ScatterMaxOp():
                 return max(_at_places(op, facts[1:2], worst), LIPSCHITZ, key=lambda f: f.level)
             case lax.GatherOp() | lax.ScatterBase():

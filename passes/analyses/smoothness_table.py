@@ -58,19 +58,55 @@ SMOOTH_OPS = {
     "estim.score",
     "estim.joint",
 }
-ON_COMPLEX = (
-    {f"lax.{f}" for f in ("neg", "exp", "sin", "cos", "sinh", "cosh", "square", "copy")}
-    | {f"lax.{f}" for f in ("add", "sub", "mul", "div", "complex", "real", "imag", "fft")}
-    | {f"lax.{f}" for f in ("broadcast_in_dim", "reshape", "transpose", "squeeze", "slice", "pad")}
-    | {f"lax.{f}" for f in ("concatenate", "stack", "unstack", "split", "rev", "convert")}
-    | {f"lax.{f}" for f in ("reduce_sum", "cumsum", "dot_general", "conv_general_dilated")}
-    | {
-        f"lax.{f}"
-        for f in ("reduce_prod", "cumprod", "integer_pow", "triangular_solve", "select_n")
-    }
-    | {f"lax.{f}" for f in ("gather", "scatter", "scatter_add", "scatter_sub", "scatter_mul")}
-    | {f"lax.{f}" for f in ("dynamic_slice", "dynamic_update_slice")}
-)
+ON_COMPLEX = {
+    f"lax.{short}"
+    for short in [
+        "add",
+        "broadcast_in_dim",
+        "complex",
+        "concatenate",
+        "conv_general_dilated",
+        "convert",
+        "copy",
+        "cos",
+        "cosh",
+        "cumprod",
+        "cumsum",
+        "div",
+        "dot_general",
+        "dynamic_slice",
+        "dynamic_update_slice",
+        "exp",
+        "fft",
+        "gather",
+        "imag",
+        "integer_pow",
+        "mul",
+        "neg",
+        "pad",
+        "real",
+        "reduce_prod",
+        "reduce_sum",
+        "reshape",
+        "rev",
+        "scatter",
+        "scatter_add",
+        "scatter_mul",
+        "scatter_sub",
+        "select_n",
+        "sin",
+        "sinh",
+        "slice",
+        "split",
+        "square",
+        "squeeze",
+        "stack",
+        "sub",
+        "transpose",
+        "triangular_solve",
+        "unstack",
+    ]
+}
 """
 What treats complex numbers as it treats real ones. Others are cut there, as log is, have poles, as
 tanh has, or put the numbers in an order, as max does.

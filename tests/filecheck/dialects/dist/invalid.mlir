@@ -286,3 +286,15 @@ func.func @f(%x: tensor<f32>) -> tensor<f32> {
 %p = "test.op"() : () -> !prob.law<tensor<f32>>
 %l = dist.transformed_by %p forward(@f) inverse(@f) log_det(@f) inside(@f) : (!prob.law<tensor<f32>>) -> !prob.law<tensor<f32>>
 // CHECK: dist.transformed_by needs @f : (tensor<f32>, tensor<f32>) -> tensor<f32>, not (tensor<f32>) -> tensor<f32>
+
+// -----
+
+// An improper prior on vectors, of numbers that are apart
+%q = dist.improper {support = "sphere"} : () -> !prob.law<tensor<3xf32>>
+// CHECK: an improper prior on "sphere" is joint over 1 axes, not 0
+
+// -----
+
+// An improper prior on matrices, of vectors
+%q = dist.improper {support = "zero_sum_2"} : () -> !prob.law<tensor<3xf32>, event_rank = 1>
+// CHECK: an improper prior on "zero_sum_2" is joint over 2 axes, not 1

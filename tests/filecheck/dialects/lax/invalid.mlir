@@ -1030,3 +1030,12 @@ func.func private @f(%x: tensor<f32>) -> tensor<f32> {
 %x = "test.op"() : () -> tensor<3xcomplex<f32>>
 %r = lax.fft %x {kind = "IRFFT", lengths = array<i64: 4>} : (tensor<3xcomplex<f32>>) -> tensor<5xf32>
 // CHECK: lax.fft of kind IRFFT and lengths (4,) has real numbers of shape (4,) on one side, not tensor<5xf32>
+
+// -----
+
+// The greatest at places that are moved inside, which has no right derivative
+%x = "test.op"() : () -> tensor<5x2xf32>
+%rows = "test.op"() : () -> tensor<3x1xi32>
+%updates = "test.op"() : () -> tensor<3x2xf32>
+%scatter_max = lax.scatter_max %x, %rows, %updates {update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, operand_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, indices_are_sorted = false, unique_indices = false, mode = "clip"} : (tensor<5x2xf32>, tensor<3x1xi32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+// CHECK: lax.scatter_max has no mode 'clip', in which JAX's derivative of it is wrong; clamp the indices
