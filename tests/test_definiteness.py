@@ -70,6 +70,12 @@ def rbf(e: Env) -> Any:
     return jnp.exp(-0.5 * (apart(e) / jnp.exp(e["t"])) ** 2)
 
 
+def factor(e: Env, above: float) -> Any:
+    """A definite matrix's factor, and a number above its diagonal."""
+    row, column = (jax.lax.broadcasted_iota(int, (N, N), k) for k in (0, 1))
+    return jnp.where(row >= column, jnp.linalg.cholesky(rbf(e) + eye()), above)
+
+
 def periodic(e: Env) -> Any:
     return jnp.exp(-2.0 * jnp.sin(jnp.pi * jnp.abs(apart(e)) / jnp.exp(e["t"])) ** 2)
 
@@ -101,6 +107,7 @@ DEFINITE: dict[str, Function] = {
     "factors": lambda e: jnp.exp(e["t"]) * jnp.outer(e["x"], e["x"]) + jnp.diag(jnp.exp(e["y"])),
     "scaled": lambda e: jnp.outer(jnp.exp(e["x"]), jnp.exp(e["x"])) * (rbf(e) + eye()),
     "cosines": lambda e: jnp.cos(3.0 * apart(e)) + eye(),
+    "a factor's square": lambda e: factor(e, 0.0).T @ factor(e, 0.0),
     "products of definite ones": lambda e: (rbf(e) + eye()) * (periodic(e) + eye()),
 }
 SEMIDEFINITE: dict[str, Function] = {
@@ -108,6 +115,7 @@ SEMIDEFINITE: dict[str, Function] = {
     "noise that may be 0": lambda e: e["t"] ** 2 * eye(),
     "an outer product": lambda e: jnp.outer(e["x"], e["x"]),
     "a Gram matrix": lambda e: e["p"] @ e["p"].T,
+    "a factor with more above it": lambda e: factor(e, 5.0) @ factor(e, 5.0).T,
     "scaled, maybe by 0": lambda e: jnp.outer(e["x"], e["x"]) * (rbf(e) + eye()),
 }
 UNKNOWN: dict[str, Function] = {

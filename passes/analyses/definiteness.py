@@ -98,11 +98,11 @@ class Definiteness:
     def is_factor(self, value: SSAValue, depth: int = 0) -> bool:
         """
         Whether the lower triangles over the last two axes are proved to have a diagonal above 0: a
-        draw of Cholesky factors, the factor of a definite matrix, and one with zeros beside it.
+        draw of Cholesky factors, the factor of a definite matrix, and one with more above it.
         """
         op = value.owner
         if isinstance(op, lax.SelectNOp) and _is_lower(op.which):
-            return self.is_factor(op.cases[1], depth)
+            return depth <= _DEEPEST and self.is_factor(op.cases[1], depth + 1)
         if isinstance(op, prob.SampleOp):
             return law_support(op.law) in _FACTORS
         return isinstance(op, lax.CholeskyOp) and self.is_definite(op.x, depth)
@@ -307,8 +307,21 @@ class Definiteness:
             return NOTHING
         last = {len(shape_of(x)) - 2, len(shape_of(x)) - 1}
         square = axes[0] in last and not last & set(batches)
-        written = square and not isinstance(x.owner, lax.CholeskyOp)
-        return _DEFINITE if written and self.is_factor(x, depth) else _SEMIDEFINITE
+        whole = square and _is_triangular(x) and self.is_factor(x, depth)
+        return _DEFINITE if whole else _SEMIDEFINITE
+
+
+def _is_triangular(value: SSAValue) -> bool:
+    """Whether a factor has zeros above its diagonal, which `lax.cholesky` alone need not have."""
+    op = value.owner
+    if isinstance(op, lax.SelectNOp):
+        return _is_lower(op.which) and _is_zero(op.cases[0])
+    return isinstance(op, prob.SampleOp)
+
+
+def _is_zero(value: SSAValue) -> bool:
+    op = spread(value).root.owner
+    return isinstance(op, lax.ConstantOp) and op.value.splat == 0
 
 
 def _is_constant(value: SSAValue, row: int, column: int) -> bool:
@@ -338,8 +351,7 @@ def _counts(value: SSAValue, axis: int) -> bool:
     op = value.owner
     if isinstance(op, Operation) and op.name == "lax.add":
         for number, zero in (op.operands, op.operands[::-1]):
-            constant = spread(zero).root.owner
-            if isinstance(constant, lax.ConstantOp) and constant.value.splat == 0:
+            if _is_zero(zero):
                 return _counts(number, axis)
     seen = spread(value)
     root = seen.root.owner
