@@ -32,11 +32,12 @@ from relbo_ir.dialects.key import KeyType
 
 Tensor = TensorType[Attribute]
 _WIDTHS = (1, 8, 16, 32, 64)
+_DIGITS: dict[type, int] = {BFloat16Type: 8, Float16Type: 11, Float32Type: 24, Float64Type: 53}
 
 
 def is_float(element: Attribute | None) -> bool:
     """Whether an element type is a real floating-point number."""
-    return isinstance(element, (BFloat16Type, Float16Type, Float32Type, Float64Type))
+    return type(element) in _DIGITS
 
 
 def as_integer(element: Attribute | None) -> IntegerType[int, Signedness] | None:
@@ -44,6 +45,14 @@ def as_integer(element: Attribute | None) -> IntegerType[int, Signedness] | None
     if not isinstance(element, IntegerType):
         return None
     return cast("IntegerType[int, Signedness]", element)
+
+
+def digits(element: Attribute | None) -> int:
+    """How many binary digits hold a whole number exactly: up to 2 to their power."""
+    integer = as_integer(element)
+    if integer is None:
+        return _DIGITS.get(type(element), 0)
+    return integer.width.data - (integer.signedness.data is not Signedness.UNSIGNED)
 
 
 def is_integer(element: Attribute | None) -> bool:

@@ -125,15 +125,19 @@ class Softmax(RewritePattern):
             rewriter.replace(op, [*ops, lax.elementwise("exp", ops[-1].results[0])])
 
 
+_HIGHEST = 8
+"""Above it a power of floats is one call, and products of itself would round more often."""
+
+
 class WholePower(RewritePattern):
-    """xʸ = xⁿ for a constant y that is a whole number n, which is smooth where x is negative too."""
+    """xʸ = xⁿ for a constant y that is a whole number n ≥ 0, smooth where x is negative too."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if op.name != "lax.pow" or not has_floats(op.results[0].type):
             return
         exponent = spread(op.operands[1]).root.owner
         number = exponent.value.splat if isinstance(exponent, lax.ConstantOp) else None
-        if number is None or not abs(number) <= _HIGHEST or number != int(number):
+        if number is None or not 0 <= number <= _HIGHEST or number != int(number):
             return
         power = lax.IntegerPowOp.create(
             operands=op.operands[:1],
@@ -142,10 +146,6 @@ class WholePower(RewritePattern):
         )
         power.location = op.location
         rewriter.replace(op, power)
-
-
-_HIGHEST = 8
-"""Above it a power of floats is one call, and products of itself would round more often."""
 
 
 def _log_of_sum(value: SSAValue) -> tuple[lax.ReduceSumOp, list[int | None]] | None:

@@ -30,13 +30,22 @@ Env = dict[str, Any]
 Function = Callable[[Env], Any]
 N = 4
 SHAPES = {"x": (N,), "y": (N,), "p": (N, 2), "t": (), "s": ()}
+CUBES = {"u": (N,), "p": (N, N), "q": (N, N, N), "t": ()}
+PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 def claimed(function: Function) -> Matrix:
     """What is proved of a function's matrix, after the rewrites that precede the analysis."""
+    return claims(function, SHAPES, PAIRS[:1])[0, 1]
+
+
+def claims(
+    function: Function, shapes: dict[str, tuple[int, ...]], pairs: tuple[tuple[int, int], ...]
+) -> dict[tuple[int, int], Matrix]:
+    """What is proved of the matrices over pairs of axes of what a function returns."""
     with jax.enable_x64(True):
-        given = [jax.ShapeDtypeStruct(shape, float) for shape in SHAPES.values()]
-        closed = jax.make_jaxpr(lambda *a: function(dict(zip(SHAPES, a, strict=True))))(*given)
+        given = [jax.ShapeDtypeStruct(shape, float) for shape in shapes.values()]
+        closed = jax.make_jaxpr(lambda *a: function(dict(zip(shapes, a, strict=True))))(*given)
         module = ModuleOp([])
         block = Block(arg_types=[ir_type(x) for x in given])
         functions = Functions(module)
@@ -44,11 +53,12 @@ def claimed(function: Function) -> Matrix:
         functions.insert(op, "f")
         run(module, resolve(["relbo-raise-idioms", "relbo-canonicalize", "cse"]))
         (result,) = _returned(module)
-        return Definiteness(Ranges()).of(result, 0, 1)
+        analysis = Definiteness(Ranges())
+        return {pair: analysis.of(result, *pair) for pair in pairs}
 
 
 def _returned(module: ModuleOp) -> list[SSAValue]:
-    (function,) = [op for op in module.walk() if op.name == "func.func"]
+    function = next(op for op in module.walk() if op.name == "func.func")
     end = function.regions[0].block.last_op
     assert end is not None
     return list(end.operands)
@@ -56,6 +66,16 @@ def _returned(module: ModuleOp) -> list[SSAValue]:
 
 def eye() -> Any:
     return jnp.eye(N)
+
+
+APART = np.subtract.outer([0.3, -1.2, 0.9, 2.1], [0.3, -1.2, 0.9, 2.1])
+
+
+def _eye_of_sums(terms: int) -> Any:
+    row, column = (jax.lax.broadcasted_iota(int, (N, N), k) for k in (0, 1))
+    for _ in range(terms):
+        row = row + 0
+    return jnp.where(row == column, 1.0, 0.0)
 
 
 def apart(e: Env, name: str = "x") -> Any:
@@ -108,6 +128,13 @@ DEFINITE: dict[str, Function] = {
     "scaled": lambda e: jnp.outer(jnp.exp(e["x"]), jnp.exp(e["x"])) * (rbf(e) + eye()),
     "cosines": lambda e: jnp.cos(3.0 * apart(e)) + eye(),
     "a factor's square": lambda e: factor(e, 0.0).T @ factor(e, 0.0),
+    "constants made before": lambda e: jnp.exp(e["t"]) * np.eye(N) + rbf(e),
+    "of a constant, one number each": lambda e: np.diag([1.0, 2.0, 0.5, 3.0]) * jnp.exp(e["t"]),
+    "differences of constants": lambda e: (
+        jnp.exp(-((APART / jnp.exp(e["t"])) ** 2)) + 0.1 * np.eye(N)
+    ),
+    "the diagonal of a definite one": lambda e: eye() * (e["p"] @ e["p"].T + eye()),
+    "plus many zeros": lambda e: jnp.exp(e["t"]) * _eye_of_sums(1500),
     "products of definite ones": lambda e: (rbf(e) + eye()) * (periodic(e) + eye()),
 }
 SEMIDEFINITE: dict[str, Function] = {
@@ -115,10 +142,19 @@ SEMIDEFINITE: dict[str, Function] = {
     "noise that may be 0": lambda e: e["t"] ** 2 * eye(),
     "an outer product": lambda e: jnp.outer(e["x"], e["x"]),
     "a Gram matrix": lambda e: e["p"] @ e["p"].T,
+    "a constant diagonal with a 0": lambda e: np.diag([1.0, 0.0, 0.5, 3.0]) * jnp.exp(e["t"]),
     "a factor with more above it": lambda e: factor(e, 5.0) @ factor(e, 5.0).T,
     "scaled, maybe by 0": lambda e: jnp.outer(e["x"], e["x"]) * (rbf(e) + eye()),
 }
 UNKNOWN: dict[str, Function] = {
+    "a constant diagonal of either sign": lambda e: np.diag([1.0, -1, 0.5, 3]) * jnp.exp(e["t"]),
+    "a constant beside the diagonal": lambda e: np.eye(N, k=1) * jnp.exp(e["t"]) + 2.0 * eye(),
+    "constants that are no differences": lambda e: (
+        jnp.exp(-(((APART + 1e-3 * np.eye(N)) / jnp.exp(e["t"])) ** 2)) + 0.1 * np.eye(N)
+    ),
+    "one choice for all elements": lambda e: jnp.where(
+        jax.lax.iota(int, 1)[0] == 0, jnp.exp(e["t"]) * jnp.ones((N, N)), 0.0
+    ),
     "noise of either sign": lambda e: e["t"] * eye(),
     "less noise": lambda e: rbf(e) - 0.1 * eye(),
     "a scale of either sign": lambda e: e["t"] * rbf(e) + eye(),
@@ -266,6 +302,94 @@ def test_random_matrices_are_what_is_said_of_them(
         matrix = np.asarray(function({name: jnp.asarray(v) for name, v in env.items()}))
     if np.isfinite(matrix).all() and np.abs(matrix).max() < 1e12:
         check(fact, matrix)
+
+
+def _broadcast(name: str, axes: tuple[int, ...], f: Callable[[Any], Any] = jnp.copy) -> Function:
+    return lambda e: jax.lax.broadcast_in_dim(f(e[name]), (N, N, N), axes)
+
+
+def _gram(subscripts: str) -> Callable[[Any], Any]:
+    return lambda a: jnp.einsum(subscripts, a, a)
+
+
+def _turned(axes: tuple[int, ...]) -> Callable[[Any], Any]:
+    return lambda a: jnp.transpose(a, axes)
+
+
+def _summed(axis: int, axes: tuple[int, ...]) -> Callable[[Any], Any]:
+    return lambda a: jax.lax.broadcast_in_dim(a.sum(axis), (N, N, N), axes)
+
+
+CUBE_LEAVES: tuple[Function, ...] = (
+    lambda e: jnp.full((N, N, N), 0.7),
+    lambda e: e["q"],
+    *(_broadcast("u", (k,)) for k in range(3)),
+    *(_broadcast("u", (k,), jnp.exp) for k in range(3)),
+    *(_broadcast("p", pair) for pair in PAIRS),
+    _broadcast("t", ()),
+    *(lambda e, pair=pair: jax.lax.broadcast_in_dim(jnp.eye(N), (N, N, N), pair) for pair in PAIRS),
+    *(
+        lambda e, pair=pair: jnp.where(
+            jax.lax.broadcast_in_dim(jnp.eye(N, dtype=bool), (N, N, N), pair), jnp.exp(e["q"]), 0.0
+        )
+        for pair in PAIRS
+    ),
+)
+CUBE_UNARY: tuple[Callable[[Any], Any], ...] = (
+    *UNARY[:9],
+    *map(_turned, [(0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]),
+    *(_summed(k, pair) for k in range(3) for pair in PAIRS),
+    *map(_gram, ["bij,bkj->bik", "bij,bjk->bik", "bji,bjk->bik", "ijb,kjb->bik", "ibj,kbj->bik"]),
+    *map(_gram, ["bij,kbj->bik", "bij,bik->bjk", "ibj,ibk->bjk", "ibj,ibk->jbk"]),
+)
+
+
+def _of_one(name: str, pairs: tuple[tuple[int, ...], tuple[int, ...]], f: Any) -> Function:
+    return _both(f, *(_broadcast(name, axes) for axes in pairs))
+
+
+def _beside(name: str, axes: list[tuple[int, ...]]) -> st.SearchStrategy[Function]:
+    pair = st.tuples(st.sampled_from(axes), st.sampled_from(axes))
+    return st.builds(_of_one, st.just(name), pair, st.sampled_from(BINARY))
+
+
+STACKED = st.recursive(
+    st.one_of(
+        st.sampled_from(CUBE_LEAVES), _beside("u", [(0,), (1,), (2,)]), _beside("p", [*PAIRS])
+    ),
+    lambda inner: st.one_of(
+        st.builds(_one, st.sampled_from(CUBE_UNARY), inner),
+        st.builds(_both, st.sampled_from(BINARY), inner, inner),
+        st.builds(lambda f, a: _both(f, a, a), st.sampled_from(BINARY), inner),
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(function=STACKED, seed=st.integers(0, 100))
+def test_matrices_over_any_two_axes_are_what_is_said_of_them(function: Function, seed: int) -> None:
+    """All axes of one size, so that a rule that mistakes one for another says what is wrong."""
+    facts = claims(function, CUBES, PAIRS)
+    rng = np.random.default_rng(seed)
+    env = {name: rng.normal(size=shape) for name, shape in CUBES.items()}
+    with jax.enable_x64(True), np.errstate(all="ignore"):
+        values = np.asarray(function({name: jnp.asarray(v) for name, v in env.items()}))
+    if not np.isfinite(values).all() or np.abs(values).max() > 1e12:
+        return
+    for pair, fact in facts.items():
+        (others,) = {0, 1, 2} - set(pair)
+        for matrix in np.moveaxis(values, others, 0):
+            check(fact, matrix)
+
+
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.int8, jnp.bfloat16])
+def test_an_index_that_its_type_repeats_is_no_diagonal(dtype: Any) -> None:
+    def mask(e: Env) -> Any:
+        index = jax.lax.iota(dtype, 300)
+        return jnp.where(index[:, None] == index[None], jnp.exp(e["t"]), 0.0)
+
+    assert claimed(mask).definite is Definite.UNKNOWN
 
 
 def _process(kernel: Callable[..., Any]) -> Callable[[Any, Any], None]:

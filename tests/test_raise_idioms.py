@@ -140,7 +140,7 @@ def test_what_is_another_function_stays(name: str) -> None:
         np.testing.assert_allclose(meaning(after)[key], number, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("exponent", [-3.0, -1.0, 0.0, 1.0, 2.0, 3.0, 8.0])
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, 3.0, 8.0])
 def test_a_power_of_a_whole_number_is_raised_and_means_the_same(exponent: float) -> None:
     before = elbo(lambda x: jnp.sin(jax.lax.pow(jnp.abs(x) + 0.4, jnp.full(N, exponent))))
     after = raised(before)
@@ -150,7 +150,7 @@ def test_a_power_of_a_whole_number_is_raised_and_means_the_same(exponent: float)
         np.testing.assert_allclose(meaning(after)[key], number, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("exponent", [0.5, 2.5, 9.0, np.inf, np.nan])
+@pytest.mark.parametrize("exponent", [-2.0, 0.5, 2.5, 9.0, np.inf, np.nan])
 def test_another_power_stays(exponent: float) -> None:
     assert "lax.pow" in names(raised(elbo(lambda x: jax.lax.pow(x, jnp.full(N, exponent)))))
 

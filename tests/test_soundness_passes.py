@@ -297,6 +297,14 @@ BROKEN = {
     ),
     "log": ("%c = lax.log %z : tensor<f64>", "not proved positive"),
     "sqrt": ("%y = lax.abs %z : tensor<f64>\n%c = lax.sqrt %y : tensor<f64>", "not proved"),
+    "the exponent of 0": (
+        "%y = lax.max %z, %zero : tensor<f64>\n%c = lax.pow %zero, %y : tensor<f64>",
+        "the exponent of a number that is not proved positive, read by lax.pow",
+    ),
+    "a power below 0": (
+        "%c = lax.integer_pow %z {exponent = -1 : i64} : (tensor<f64>) -> tensor<f64>",
+        "not proved positive by lax.integer_pow",
+    ),
     "reciprocal": ("%c = lax.div %one, %z : tensor<f64>", "not proved positive"),
     "half line": (
         f"%law = dist.half_normal %one : (tensor<f64>) -> {LAW}\n"
@@ -370,6 +378,12 @@ ACCEPTED: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "root of exp": (
         "%y = lax.exp %z : tensor<f64>\n%c = lax.sqrt %y : tensor<f64>",
         lambda z: np.exp(0.5 * z),
+    ),
+    "the exponent of a half": ("%c = lax.pow %half, %z : tensor<f64>", lambda z: 0.5**z),
+    "the positive exponent of 0": (
+        "%y = lax.exp %z : tensor<f64>\n%d = lax.pow %zero, %y : tensor<f64>\n"
+        "%c = lax.add %d, %z : tensor<f64>",
+        lambda z: z,
     ),
     "nan guard": (
         "%w = lax.ne %z, %z : tensor<f64> -> tensor<i1>\n%y = lax.square %z : tensor<f64>\n"

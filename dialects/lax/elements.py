@@ -17,7 +17,7 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from relbo_ir.dialects.lax.shapes import FORMAT, shape_of
-from relbo_ir.dialects.tensors import NUMBERS, VALUES, check_axes, element_of
+from relbo_ir.dialects.tensors import NUMBERS, VALUES, check_axes, digits, element_of
 
 
 @irdl_op_definition
@@ -89,5 +89,14 @@ class IotaOp(IRDLOperation):
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "attr-dict `:` type($result)"
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether each index is a number of the elements' type; a longer axis repeats some."""
+        return shape_of(self.result)[self._axis] <= 2 ** digits(element_of(self.result.type))
+
+    @property
+    def _axis(self) -> int:
+        return self.dimension.value.data
+
     def verify_(self) -> None:
-        check_axes(self.name, [self.dimension.value.data], len(shape_of(self.result)))
+        check_axes(self.name, [self._axis], len(shape_of(self.result)))

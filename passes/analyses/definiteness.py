@@ -10,15 +10,17 @@ Berg, Christensen and Ressel (1984), chapter 3, have all rules that are used her
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from relbo_ir.dialects import lax, prob
 from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.lax import shape_of, tuple_of
-from relbo_ir.dialects.tensors import has_floats
+from relbo_ir.dialects.tensors import digits, element_of, has_floats
 from relbo_ir.passes.analyses.spread import spread
 from relbo_ir.passes.analyses.support import law_support
 from relbo_ir.passes.analyses.value_ranges import Ranges
@@ -40,9 +42,10 @@ class Definite(IntEnum):
 @dataclass(frozen=True)
 class Matrix:
     """
-    What is known of matrices. `rising`: symmetric, and cᵀAc ≥ 0 where Σc = 0; `falling`: −A is so.
-    `difference`: ±(uᵢ − uⱼ), of either sign for each element, so that even functions of it are
-    those of a distance on the line. `diagonal`: 0 elsewhere.
+    What is known of matrices; those that are definite are symmetric and rising too. `rising`:
+    symmetric, and cᵀAc ≥ 0 where Σc = 0; `falling`: −A is so. `difference`: ±(uᵢ − uⱼ), of either
+    sign for each element, so that even functions of it are those of a distance on the line.
+    `diagonal`: 0 elsewhere.
     """
 
     definite: Definite = Definite.UNKNOWN
@@ -97,8 +100,8 @@ class Definiteness:
 
     def is_factor(self, value: SSAValue, depth: int = 0) -> bool:
         """
-        Whether the lower triangles over the last two axes are proved to have a diagonal above 0: a
-        draw of Cholesky factors, the factor of a definite matrix, and one with more above it.
+        Whether the diagonals of the last two axes are proved to be above 0, whatever stands above
+        them: those of draws of Cholesky factors, and of the factors of definite matrices.
         """
         op = value.owner
         if isinstance(op, lax.SelectNOp) and _is_lower(op.which):
@@ -192,6 +195,8 @@ class Definiteness:
                     return NOTHING
                 terms = self.of(op.x, kept[row], kept[column], depth)
                 return replace(terms, difference=False)
+            case lax.ConstantOp():
+                return self._numbers(op, row, column)
             case lax.SelectNOp() if len(op.cases) == 2:
                 return self._selected(op, row, column)
             case lax.DotGeneralOp():
@@ -212,7 +217,8 @@ class Definiteness:
                 return fact.scaled(found.positive, found.nonnegative, below)
             if fact.diagonal:
                 found = self._ranges.of(other)
-                definite = fact.scaled(found.positive, found.nonnegative, False).definite
+                scaled = fact.scaled(found.positive, found.nonnegative, False).definite
+                definite = max(scaled, min(a.definite, b.definite))
                 return Matrix(definite, rising=definite > Definite.UNKNOWN, diagonal=True)
         if x is y:
             return self._power(op, 2, a, row, column, depth)
@@ -279,6 +285,21 @@ class Definiteness:
             return False
         return self.of(op.operands[0], row, column, depth).difference
 
+    def _numbers(self, op: lax.ConstantOp, row: int, column: int) -> Matrix:
+        """A diagonal, zeros beside it; or differences, as far as rounding lets one see."""
+        numbers = np.moveaxis(self._ranges.of(op.result).low, (row, column), (-2, -1))
+        if not numbers.size or not np.isfinite(numbers).all():
+            return NOTHING
+        size = numbers.shape[-1]
+        if not numbers[..., ~np.eye(size, dtype=bool)].any():
+            diagonal = numbers[..., np.eye(size, dtype=bool)]
+            fact = _DEFINITE if (diagonal > 0).all() else _SEMIDEFINITE
+            return replace(fact if (diagonal >= 0).all() else NOTHING, diagonal=True)
+        first = numbers[..., :1]
+        rounding = 2.0 ** (4 - digits(element_of(op.result.type))) * np.abs(numbers).max()
+        apart = np.abs(first - np.swapaxes(first, -1, -2) - numbers).max()
+        return Matrix(difference=bool(apart <= rounding))
+
     def _selected(self, op: lax.SelectNOp, row: int, column: int) -> Matrix:
         """A diagonal, zeros beside it."""
         beside, diagonal = op.cases
@@ -293,22 +314,25 @@ class Definiteness:
         batch = len(tuple_of(op.x_batch))
         if (row, column) != (batch, batch + 1) or len(shape_of(op.result)) != batch + 2:
             return NOTHING
-        y, axes, batches = op.y, tuple_of(op.y_contract), tuple_of(op.y_batch)
-        x, x_axes, x_batches = op.x, tuple_of(op.x_contract), tuple_of(op.x_batch)
-        if isinstance(turned := y.owner, lax.TransposeOp):
-            order = tuple_of(turned.permutation)
-            y, axes = turned.x, tuple(order[k] for k in axes)
-            batches = tuple(order[k] for k in batches)
-        if isinstance(turned := x.owner, lax.TransposeOp):
-            order = tuple_of(turned.permutation)
-            x, x_axes = turned.x, tuple(order[k] for k in x_axes)
-            x_batches = tuple(order[k] for k in x_batches)
-        if x is not y or x_axes != axes or x_batches != batches or len(axes) != 1:
+        x, axes, batches = _turned(op.x, tuple_of(op.x_contract), tuple_of(op.x_batch))
+        other = _turned(op.y, tuple_of(op.y_contract), tuple_of(op.y_batch))
+        if (x, axes, batches) != other or len(axes) != 1:
             return NOTHING
         last = {len(shape_of(x)) - 2, len(shape_of(x)) - 1}
         square = axes[0] in last and not last & set(batches)
         whole = square and _is_triangular(x) and self.is_factor(x, depth)
         return _DEFINITE if whole else _SEMIDEFINITE
+
+
+def _turned(
+    value: SSAValue, contract: Sequence[int], batch: Sequence[int]
+) -> tuple[SSAValue, tuple[int, ...], tuple[int, ...]]:
+    """What a value is the transpose of, and where its axes are there."""
+    op = value.owner
+    if not isinstance(op, lax.TransposeOp):
+        return value, tuple(contract), tuple(batch)
+    order = tuple_of(op.permutation)
+    return op.x, tuple(order[k] for k in contract), tuple(order[k] for k in batch)
 
 
 def _is_triangular(value: SSAValue) -> bool:
@@ -347,29 +371,31 @@ def _outer(op: Operation, row: int, column: int) -> bool:
 
 
 def _counts(value: SSAValue, axis: int) -> bool:
-    """Whether each element is its index along an axis."""
-    op = value.owner
-    if isinstance(op, Operation) and op.name == "lax.add":
-        for number, zero in (op.operands, op.operands[::-1]):
-            if _is_zero(zero):
-                return _counts(number, axis)
+    """Whether each element is its index along an axis, plus 0 as in `jnp.eye`'s rows."""
+    while isinstance(op := value.owner, Operation) and op.name == "lax.add":
+        x, y = op.operands
+        if not _is_zero(x) and not _is_zero(y):
+            return False
+        value = y if _is_zero(x) else x
     seen = spread(value)
     root = seen.root.owner
-    return isinstance(root, lax.IotaOp) and seen.axes[axis] == root.dimension.value.data
+    if not isinstance(root, lax.IotaOp) or not root.is_exact:
+        return False
+    return seen.axes[axis] == root.dimension.value.data
 
 
 def _is_lower(value: SSAValue) -> bool:
     """Whether it is true on and below the diagonal of the last two axes alone."""
     op, rank = value.owner, len(shape_of(value))
-    if not isinstance(op, Operation) or op.name != "lax.ge":
+    if not isinstance(op, Operation) or op.name != "lax.ge" or rank < 2:
         return False
     return _counts(op.operands[0], rank - 2) and _counts(op.operands[1], rank - 1)
 
 
 def _is_eye(value: SSAValue, row: int, column: int) -> bool:
     """Whether it is true on the diagonal alone."""
-    op = value.owner
-    if not isinstance(op, Operation) or op.name != "lax.eq":
+    op, rank = value.owner, len(shape_of(value))
+    if not isinstance(op, Operation) or op.name != "lax.eq" or rank <= max(row, column):
         return False
     x, y = op.operands
     return (_counts(x, row) and _counts(y, column)) or (_counts(x, column) and _counts(y, row))

@@ -77,7 +77,7 @@ def result_range(op: Operation, given: Sequence[Range]) -> Range:
             return increasing(name, given[0])
         case _ if name in _IMAGES:
             return _IMAGES[name]
-        case _ if name in _REARRANGED:
+        case _ if name in _REARRANGED and _has_elements(op.operands[0]):
             return given[0].hull()
         case _ if name in _GATHERED:
             return joined(r.hull() for r in given)
@@ -132,7 +132,7 @@ def _structured(op: Operation, given: Sequence[Range]) -> Range:
     match op:
         case lax.ConstantOp():
             return _constant(op)
-        case lax.IotaOp():
+        case lax.IotaOp() if op.is_exact:
             return NONNEGATIVE
         case lax.IntegerPowOp():
             return given[0].power(op.exponent.value.data)

@@ -35,6 +35,8 @@ from relbo_ir.passes.analyses.support import law_support, support_moves
 from relbo_ir.passes.analyses.value_ranges import Ranges
 from relbo_ir.passes.analyses.walker import Order, Walker
 
+_NOT_POSITIVE = "read at an argument that is not proved positive"
+
 
 class Smoothness(IntEnum):
     """Smaller is smoother."""
@@ -206,8 +208,8 @@ class SmoothnessOf(Walker[Fact]):
                 return CONSTANT  # of other draws than this one
             case lax.IntegerPowOp() if op.exponent.value.data >= 0:
                 return worst
-            case lax.IntegerPowOp() if self.ranges.of(op.x).positive:
-                return worst
+            case lax.IntegerPowOp():
+                return worst if self.ranges.of(op.x).positive else _broken(op, _NOT_POSITIVE)
             case lax.ConvertOp() if _is_fluid(op.result.type) and _is_fluid(op.x.type):
                 return worst
             case lax.ScatterMulOp() if facts[2].level is not Smoothness.CONSTANT and not bool(
@@ -239,6 +241,8 @@ class SmoothnessOf(Walker[Fact]):
                     if above.positive
                     else _broken(op, "read where 1 + x is not proved positive")
                 )
+            case _ if op.name == "lax.pow":
+                return self._real_power(op, facts, worst)
             case lax.CustomJvpOp() | lax.CustomVjpOp():
                 return self._custom(op, facts)
             case _:
@@ -262,8 +266,19 @@ class SmoothnessOf(Walker[Fact]):
         for k in NEEDS_POSITIVE[op.name]:
             moves = facts[k].level is not Smoothness.CONSTANT
             if moves and not self.ranges.of(op.operands[k]).positive:
-                return _broken(op, "read at an argument that is not proved positive")
+                return _broken(op, _NOT_POSITIVE)
         return worst
+
+    def _real_power(self, op: Operation, facts: list[Fact], worst: Fact) -> Fact:
+        """xʸ: 0ʸ is 1 for y = 0 and 0 above it, so it jumps in its exponent as well."""
+        base, exponent = map(self.ranges.of, op.operands)
+        if base.positive:
+            return worst
+        if facts[0].level is not Smoothness.CONSTANT:
+            return _broken(op, _NOT_POSITIVE)
+        if exponent.positive or (-exponent).positive:
+            return worst
+        return _broken(op, "the exponent of a number that is not proved positive, read")
 
     def _draw(self, op: prob.SampleOp, worst: Fact) -> Fact:
         """

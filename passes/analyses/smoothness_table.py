@@ -121,7 +121,6 @@ NEEDS_POSITIVE: dict[str, tuple[int, ...]] = {
     "lax.rsqrt": (0,),
     "lax.cbrt": (0,),
     "lax.div": (1,),
-    "lax.pow": (0,),
     "lax.lgamma": (0,),
     "lax.digamma": (0,),
     "lax.xlogy": (1,),

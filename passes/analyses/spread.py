@@ -20,7 +20,10 @@ class Spread:
 
 
 def spread(value: SSAValue) -> Spread:
-    """What a value repeats, through broadcasts and new axes of size 1; a constant may be one number."""
+    """
+    What a value repeats, through broadcasts and new axes of size 1. The elements of a constant of
+    one number all repeat it.
+    """
     axes: list[int | None] = list(range(len(shape_of(value))))
     while True:
         op = value.owner

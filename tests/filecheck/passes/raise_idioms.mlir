@@ -76,27 +76,31 @@ func.func @other(%x: tensor<3xf32>, %s: tensor<f32>, %t: tensor<f32>) -> tensor<
 
 // -----
 
-// A power of a whole number, by a constant of any shape; not of a fraction, a large one, or a value.
-func.func @powers(%x: tensor<3xf32>, %y: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
-  %two = lax.constant "-2.0" : tensor<f32>
+// A power of a whole number, by a constant of any shape; not of a fraction, a large one, one below 0, or a value.
+func.func @powers(%x: tensor<3xf32>, %y: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
+  %two = lax.constant "2.0" : tensor<f32>
   %wide = lax.broadcast_in_dim %two {dimensions = array<i64>} : (tensor<f32>) -> tensor<3xf32>
   %half = lax.constant "2.5" : tensor<3xf32>
   %large = lax.constant "9.0" : tensor<3xf32>
+  %below = lax.constant "-1.0" : tensor<3xf32>
   %a = lax.pow %x, %wide : tensor<3xf32>
   %b = lax.pow %x, %half : tensor<3xf32>
   %c = lax.pow %x, %large : tensor<3xf32>
   %d = lax.pow %x, %y : tensor<3xf32>
-  func.return %a, %b, %c, %d : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
+  %e = lax.pow %x, %below : tensor<3xf32>
+  func.return %a, %b, %c, %d, %e : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
 }
 
 // CHECK:      builtin.module {
-// CHECK-NEXT:   func.func @powers(%x: tensor<3xf32>, %y: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
+// CHECK-NEXT:   func.func @powers(%x: tensor<3xf32>, %y: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
 // CHECK-NEXT:     %half = lax.constant "2.5" : tensor<3xf32>
 // CHECK-NEXT:     %large = lax.constant "9.0" : tensor<3xf32>
-// CHECK-NEXT:     %a = lax.integer_pow %x {exponent = -2 : i64} : (tensor<3xf32>) -> tensor<3xf32>
+// CHECK-NEXT:     %below = lax.constant "-1.0" : tensor<3xf32>
+// CHECK-NEXT:     %a = lax.integer_pow %x {exponent = 2 : i64} : (tensor<3xf32>) -> tensor<3xf32>
 // CHECK-NEXT:     %b = lax.pow %x, %half : tensor<3xf32>
 // CHECK-NEXT:     %c = lax.pow %x, %large : tensor<3xf32>
 // CHECK-NEXT:     %d = lax.pow %x, %y : tensor<3xf32>
-// CHECK-NEXT:     func.return %a, %b, %c, %d : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
+// CHECK-NEXT:     %e = lax.pow %x, %below : tensor<3xf32>
+// CHECK-NEXT:     func.return %a, %b, %c, %d, %e : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
