@@ -21,6 +21,7 @@ from relbo_ir.dialects import lax, prob
 from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.lax import shape_of, tuple_of
 from relbo_ir.dialects.tensors import digits, element_of, has_floats
+from relbo_ir.passes.analyses.masks import is_eye, is_lower, is_zero
 from relbo_ir.passes.analyses.spread import spread
 from relbo_ir.passes.analyses.support import law_support
 from relbo_ir.passes.analyses.value_ranges import Ranges
@@ -104,7 +105,7 @@ class Definiteness:
         them: those of draws of Cholesky factors, and of the factors of definite matrices.
         """
         op = value.owner
-        if isinstance(op, lax.SelectNOp) and _is_lower(op.which):
+        if isinstance(op, lax.SelectNOp) and is_lower(op.which):
             return depth <= _DEEPEST and self.is_factor(op.cases[1], depth + 1)
         if isinstance(op, prob.SampleOp):
             return law_support(op.law) in _FACTORS
@@ -183,7 +184,7 @@ class Definiteness:
                 base = self.of(op.x, row, column, depth)
                 return self._power(op, op.exponent.value.data, base, row, column, depth)
             case lax.ConvertOp():
-                if _is_eye(op.x, row, column):
+                if is_eye(op.x, row, column):
                     return replace(_DEFINITE, diagonal=True)
                 return self.of(op.x, row, column, depth)
             case lax.TransposeOp():
@@ -305,7 +306,7 @@ class Definiteness:
         beside, diagonal = op.cases
         found, zero = self._ranges.of(diagonal), self._ranges.of(beside)
         is_zero = zero.is_point and not zero.low.any()
-        if not is_zero or not found.nonnegative or not _is_eye(op.which, row, column):
+        if not is_zero or not found.nonnegative or not is_eye(op.which, row, column):
             return NOTHING
         return replace(_DEFINITE if found.positive else _SEMIDEFINITE, diagonal=True)
 
@@ -339,13 +340,8 @@ def _is_triangular(value: SSAValue) -> bool:
     """Whether a factor has zeros above its diagonal, which `lax.cholesky` alone need not have."""
     op = value.owner
     if isinstance(op, lax.SelectNOp):
-        return _is_lower(op.which) and _is_zero(op.cases[0])
+        return is_lower(op.which) and is_zero(op.cases[0])
     return isinstance(op, prob.SampleOp)
-
-
-def _is_zero(value: SSAValue) -> bool:
-    op = spread(value).root.owner
-    return isinstance(op, lax.ConstantOp) and op.value.splat == 0
 
 
 def _is_constant(value: SSAValue, row: int, column: int) -> bool:
@@ -368,34 +364,3 @@ def _outer(op: Operation, row: int, column: int) -> bool:
         return False
     rest = [k for k in range(len(one.axes)) if k not in (row, column)]
     return all(one.axes[k] == other.axes[k] for k in rest)
-
-
-def _counts(value: SSAValue, axis: int) -> bool:
-    """Whether each element is its index along an axis, plus 0 as in `jnp.eye`'s rows."""
-    while isinstance(op := value.owner, Operation) and op.name == "lax.add":
-        x, y = op.operands
-        if not _is_zero(x) and not _is_zero(y):
-            return False
-        value = y if _is_zero(x) else x
-    seen = spread(value)
-    root = seen.root.owner
-    if not isinstance(root, lax.IotaOp) or not root.is_exact:
-        return False
-    return seen.axes[axis] == root.dimension.value.data
-
-
-def _is_lower(value: SSAValue) -> bool:
-    """Whether it is true on and below the diagonal of the last two axes alone."""
-    op, rank = value.owner, len(shape_of(value))
-    if not isinstance(op, Operation) or op.name != "lax.ge" or rank < 2:
-        return False
-    return _counts(op.operands[0], rank - 2) and _counts(op.operands[1], rank - 1)
-
-
-def _is_eye(value: SSAValue, row: int, column: int) -> bool:
-    """Whether it is true on the diagonal alone."""
-    op, rank = value.owner, len(shape_of(value))
-    if not isinstance(op, Operation) or op.name != "lax.eq" or rank <= max(row, column):
-        return False
-    x, y = op.operands
-    return (_counts(x, row) and _counts(y, column)) or (_counts(x, column) and _counts(y, row))
