@@ -1,4 +1,4 @@
-"""Closed-over arrays that become constants of the IR, as the compiler has to know their elements."""
+"""Closed-over arrays that are written into the IR, as the compiler has to know their elements."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from xdsl.dialects.builtin import TensorType, i32
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from relbo_ir.dialects import dist, lax, prob
+from relbo_ir.dialects.tensors import shape_of_type
 from relbo_ir.lowering.types import literal, struct
 from relbo_ir.passes.analyses.reach import closure
 from relbo_ir.passes.analyses.value_ranges import ends_of_law
@@ -23,22 +25,28 @@ _LONGEST = 256
 def write_known_arrays(block: Block, roles: list[Attribute], arrays: Sequence[Any]) -> None:
     """
     Makes constants of a function's closed-over `arrays` of one number (NumPyro makes them of the
-    numbers in a law), and of short ones that the ends of a law's support, or a point, are computed
-    from. All others stay arguments: functions that differ in them alone share code.
+    numbers in a law), and of short ones that the ends of a law's support, a point, or a matrix that
+    is factored, are computed from. Multiples of the identity, of any size, are written as ops. All
+    others stay arguments: functions that differ in them alone share code.
     """
     laws = [v for op in block.walk() for v in op.results if isinstance(v.type, prob.LawType)]
     points = [op.value for op in block.walk() if isinstance(op, dist.DeltaOp)]
+    points += [op.x for op in block.walk() if isinstance(op, lax.CholeskyOp)]
     ends = closure([*points, *(end for law in laws for end in ends_of_law(law))], _operands)
     for index in reversed(range(len(roles))):
         argument, role = block.args[index], roles[index]
         if not isinstance(role, prob.ClosureAttr):
             continue
         array = arrays[role.index.data]
-        if not _is_known(array, decides=argument in ends):
+        if _is_known(array, decides=argument in ends):
+            constant = lax.ConstantOp(literal(np.asarray(array, struct(argument.type).dtype)))
+            ops: list[Operation] = [constant]
+        elif _is_identity(array):
+            ops = _identity(argument.type, float(array[0, 0]))
+        else:
             continue
-        constant = lax.ConstantOp(literal(np.asarray(array, struct(argument.type).dtype)))
-        Rewriter.insert_op(constant, InsertPoint.at_start(block))
-        argument.replace_all_uses_with(constant.result)
+        Rewriter.insert_op(ops, InsertPoint.at_start(block))
+        argument.replace_all_uses_with(ops[-1].results[0])
         block.erase_arg(argument)
         del roles[index]
 
@@ -58,3 +66,28 @@ def _is_known(array: Any, decides: bool) -> bool:
         return True
     elements = np.asarray(array)
     return bool(np.all(elements == elements.flat[0]))
+
+
+def _is_identity(array: Any) -> bool:
+    """Whether it is a matrix of floats, there already: a multiple of the identity."""
+    if isinstance(array, Tracer) or array.ndim != 2 or len({*array.shape}) != 1 or not array.size:
+        return False
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        return False
+    elements = np.asarray(array)
+    return bool(np.all(elements == elements[0, 0] * np.eye(len(elements))))
+
+
+def _identity(type_: Attribute, number: float) -> list[Operation]:
+    """A number on the diagonal, and 0 beside it."""
+    row, column = (
+        lax.IotaOp.create(
+            result_types=[TensorType(i32, shape_of_type(type_))],
+            properties={"dimension": lax.integer(axis)},
+        )
+        for axis in (0, 1)
+    )
+    diagonal = lax.elementwise("eq", row.result, column.result)
+    cases = [lax.ConstantOp.splat(type_, c) for c in (0.0, number)]
+    chosen = lax.SelectNOp(diagonal.results[0], [c.result for c in cases])
+    return [row, column, diagonal, *cases, chosen]

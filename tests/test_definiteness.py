@@ -19,6 +19,7 @@ from xdsl.ir import Block, SSAValue
 from xdsl.rewriter import InsertPoint
 
 import relbo_ir as rb
+from relbo_ir.dialects import prob
 from relbo_ir.lowering.functions import Functions
 from relbo_ir.lowering.import_jaxpr import Importer
 from relbo_ir.lowering.types import ir_type
@@ -418,6 +419,50 @@ def test_a_gaussian_process_is_pathwise(kernel: Any, wanted: str) -> None:
     model = _process(kernel)
     explained = str(rb.ELBO(model, AutoNormal(model)).compile(x, np.sin(x)).explain())
     assert explained.count(f"exp of Normal, {wanted}\n") == 3
+
+
+def _closing_over(noise: Any, apart: Any | None = None) -> Callable[[Any, Any], None]:
+    """A Gaussian process whose function holds its matrix of noise, and maybe its differences."""
+
+    def model(x: Any, y: Any) -> None:
+        length, sd = (numpyro.sample(s, nd.LogNormal(0.0, 0.3)) for s in ("length", "sd"))
+        differences = x[:, None] - x if apart is None else apart
+        covariance = jnp.exp(-((differences / length) ** 2)) + sd * noise
+        numpyro.sample("y", nd.MultivariateNormal(0.0, covariance_matrix=covariance), obs=y)
+
+    return model
+
+
+@pytest.mark.parametrize("number", [1.0, 0.25, 0.0])
+def test_a_multiple_of_the_identity_is_known_at_any_size(number: float) -> None:
+    """It is the same matrix as a traced one, and definite where the number is above 0."""
+    x = np.linspace(-1.0, 1.0, 20)
+    made = _closing_over(np.float32(number) * np.eye(20, dtype=np.float32) + 0.0)
+    traced = _closing_over(number * jnp.eye(20))
+    first, second = (rb.ELBO(m, AutoNormal(m)).compile(x, np.sin(x)) for m in (made, traced))
+    pathwise = str(first.explain()).count("exp of Normal, pathwise\n")
+    assert pathwise == (2 if number > 0.0 else 0)
+    if number > 0.0:
+        params = first.init(0)
+        assert first.value(params, 1) == pytest.approx(float(second.value(params, 1)), rel=1e-5)
+
+
+@pytest.mark.parametrize("beside", [0.0, 0.1])
+def test_a_matrix_with_more_beside_its_diagonal_is_none(beside: float) -> None:
+    noise = (np.eye(20) + beside * (np.eye(20, k=1) + np.eye(20, k=-1))).astype(np.float32)
+    x, model = np.linspace(-1.0, 1.0, 20), _closing_over(noise)
+    module: Any = rb.ELBO(model, AutoNormal(model)).compile(x, np.sin(x)).ir(1)
+    (function,) = [
+        op for op in module.walk() if isinstance(op, prob.FuncOp) and op.sym_name.data == "model"
+    ]
+    assert len(function.arguments(prob.ClosureAttr)) == (beside > 0.0)
+
+
+def test_few_differences_that_are_closed_over_are_known() -> None:
+    x = np.linspace(-1.0, 1.0, 5)
+    model = _closing_over(np.diag([1.0, 2.0, 3.0, 2.0, 1.0]), x[:, None] - x)
+    explained = str(rb.ELBO(model, AutoNormal(model)).compile(x, np.sin(x)).explain())
+    assert explained.count("exp of Normal, pathwise\n") == 2
 
 
 def test_factors_that_are_drawn_and_inverted_are_pathwise() -> None:
