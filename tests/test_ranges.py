@@ -169,6 +169,8 @@ SHAPED: dict[str, Callable[[Any], Any]] = {
     "the least at places": lambda x: jax.nn.sigmoid(x).at[0].min(0.5),
     "the greatest at places": lambda x: (-jax.nn.sigmoid(x)).at[jnp.array([1, 1])].max(-3.0),
     "a square of a complex number": lambda x: ((x + 1j * jnp.exp(x)) ** 2 + 1.0).real,
+    "the greatest of none": lambda x: jax.lax.reduce_max(jnp.exp(x)[:0], axes=(0,)),
+    "indices that wrap around": lambda x: jax.lax.iota(jnp.int8, 300).astype(x.dtype),
     "logarithm": lambda x: jnp.log(1.0 + x**2),
     "inverse": lambda x: 1.0 / (2.0 + jnp.sin(x)),
     "root": lambda x: jax.lax.rsqrt(jnp.exp(x)),
@@ -208,6 +210,8 @@ NOT_POSITIVE = {
     "multiplied by any",
     "the greatest at places",
     "a square of a complex number",
+    "the greatest of none",
+    "indices that wrap around",
     "logarithm",
     "log of a sum",
 }
