@@ -131,9 +131,6 @@ DEFINITE: dict[str, Function] = {
     "a factor's square": lambda e: factor(e, 0.0).T @ factor(e, 0.0),
     "constants made before": lambda e: jnp.exp(e["t"]) * np.eye(N) + rbf(e),
     "of a constant, one number each": lambda e: np.diag([1.0, 2.0, 0.5, 3.0]) * jnp.exp(e["t"]),
-    "differences of constants": lambda e: (
-        jnp.exp(-((APART / jnp.exp(e["t"])) ** 2)) + 0.1 * np.eye(N)
-    ),
     "the diagonal of a definite one": lambda e: eye() * (e["p"] @ e["p"].T + eye()),
     "plus many zeros": lambda e: jnp.exp(e["t"]) * _eye_of_sums(1500),
     "products of definite ones": lambda e: (rbf(e) + eye()) * (periodic(e) + eye()),
@@ -150,7 +147,8 @@ SEMIDEFINITE: dict[str, Function] = {
 UNKNOWN: dict[str, Function] = {
     "a constant diagonal of either sign": lambda e: np.diag([1.0, -1, 0.5, 3]) * jnp.exp(e["t"]),
     "a constant beside the diagonal": lambda e: np.eye(N, k=1) * jnp.exp(e["t"]) + 2.0 * eye(),
-    "constants that are no differences": lambda e: (
+    "rounded differences": lambda e: jnp.cos(APART * 1e16 * jnp.exp(e["t"])) + 1e-3 * np.eye(N),
+    "rounded differences that are no distances": lambda e: (
         jnp.exp(-(((APART + 1e-3 * np.eye(N)) / jnp.exp(e["t"])) ** 2)) + 0.1 * np.eye(N)
     ),
     "one choice for all elements": lambda e: jnp.where(
@@ -458,11 +456,12 @@ def test_a_matrix_with_more_beside_its_diagonal_is_none(beside: float) -> None:
     assert len(function.arguments(prob.ClosureAttr)) == (beside > 0.0)
 
 
-def test_few_differences_that_are_closed_over_are_known() -> None:
-    x = np.linspace(-1.0, 1.0, 5)
-    model = _closing_over(np.diag([1.0, 2.0, 3.0, 2.0, 1.0]), x[:, None] - x)
-    explained = str(rb.ELBO(model, AutoNormal(model)).compile(x, np.sin(x)).explain())
-    assert explained.count("exp of Normal, pathwise\n") == 2
+def test_a_closed_over_diagonal_is_known_and_closed_over_differences_are_not() -> None:
+    x, noise = np.linspace(-1.0, 1.0, 5), np.diag([1.0, 2.0, 3.0, 2.0, 1.0])
+    for apart, wanted in ((None, "pathwise"), (x[:, None] - x, "score")):
+        model = _closing_over(noise, apart)
+        explained = str(rb.ELBO(model, AutoNormal(model)).compile(x, np.sin(x)).explain())
+        assert explained.count(f"exp of Normal, {wanted}\n") == 2
 
 
 def test_factors_that_are_drawn_and_inverted_are_pathwise() -> None:

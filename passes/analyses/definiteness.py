@@ -20,7 +20,7 @@ from xdsl.ir import Operation, SSAValue
 from relbo_ir.dialects import lax, prob
 from relbo_ir.dialects.dist import Support
 from relbo_ir.dialects.lax import shape_of, tuple_of
-from relbo_ir.dialects.tensors import digits, element_of, has_floats
+from relbo_ir.dialects.tensors import has_floats
 from relbo_ir.passes.analyses.masks import is_eye, is_lower, is_zero
 from relbo_ir.passes.analyses.spread import spread
 from relbo_ir.passes.analyses.support import law_support
@@ -287,19 +287,19 @@ class Definiteness:
         return self.of(op.operands[0], row, column, depth).difference
 
     def _numbers(self, op: lax.ConstantOp, row: int, column: int) -> Matrix:
-        """A diagonal, zeros beside it; or differences, as far as rounding lets one see."""
+        """
+        A diagonal, zeros beside it. Numbers that look like differences are none: they were rounded,
+        and a cosine of many times them is a cosine of many times the rounding.
+        """
         numbers = np.moveaxis(self._ranges.of(op.result).low, (row, column), (-2, -1))
         if not numbers.size or not np.isfinite(numbers).all():
             return NOTHING
         size = numbers.shape[-1]
-        if not numbers[..., ~np.eye(size, dtype=bool)].any():
-            diagonal = numbers[..., np.eye(size, dtype=bool)]
-            fact = _DEFINITE if (diagonal > 0).all() else _SEMIDEFINITE
-            return replace(fact if (diagonal >= 0).all() else NOTHING, diagonal=True)
-        first = numbers[..., :1]
-        rounding = 2.0 ** (4 - digits(element_of(op.result.type))) * np.abs(numbers).max()
-        apart = np.abs(first - np.swapaxes(first, -1, -2) - numbers).max()
-        return Matrix(difference=bool(apart <= rounding))
+        if numbers[..., ~np.eye(size, dtype=bool)].any():
+            return NOTHING
+        diagonal = numbers[..., np.eye(size, dtype=bool)]
+        fact = _DEFINITE if (diagonal > 0).all() else _SEMIDEFINITE
+        return replace(fact if (diagonal >= 0).all() else NOTHING, diagonal=True)
 
     def _selected(self, op: lax.SelectNOp, row: int, column: int) -> Matrix:
         """A diagonal, zeros beside it."""
