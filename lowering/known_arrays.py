@@ -75,7 +75,9 @@ def _is_identity(array: Any) -> bool:
     if not jnp.issubdtype(array.dtype, jnp.floating):
         return False
     elements = np.asarray(array)
-    return bool(np.all(elements == elements[0, 0] * np.eye(len(elements))))
+    diagonal = np.diagonal(elements)
+    equal = bool(np.isfinite(diagonal[0]) and np.all(diagonal == diagonal[0]))
+    return equal and np.count_nonzero(elements) == len(diagonal)
 
 
 def _identity(type_: Attribute, number: float) -> list[Operation]:

@@ -10,7 +10,6 @@ Berg, Christensen and Ressel (1984), chapter 3, have all rules that are used her
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -291,13 +290,12 @@ class Definiteness:
         A diagonal, zeros beside it. Numbers that look like differences are none: they were rounded,
         and a cosine of many times them is a cosine of many times the rounding.
         """
-        numbers = np.moveaxis(self._ranges.of(op.result).low, (row, column), (-2, -1))
+        numbers = self._ranges.of(op.result).low
         if not numbers.size or not np.isfinite(numbers).all():
             return NOTHING
-        size = numbers.shape[-1]
-        if numbers[..., ~np.eye(size, dtype=bool)].any():
+        diagonal = np.diagonal(numbers, axis1=row, axis2=column)
+        if np.count_nonzero(numbers) != np.count_nonzero(diagonal):
             return NOTHING
-        diagonal = numbers[..., np.eye(size, dtype=bool)]
         fact = _DEFINITE if (diagonal > 0).all() else _SEMIDEFINITE
         return replace(fact if (diagonal >= 0).all() else NOTHING, diagonal=True)
 
@@ -305,8 +303,8 @@ class Definiteness:
         """A diagonal, zeros beside it."""
         beside, diagonal = op.cases
         found, zero = self._ranges.of(diagonal), self._ranges.of(beside)
-        is_zero = zero.is_point and not zero.low.any()
-        if not is_zero or not found.nonnegative or not is_eye(op.which, row, column):
+        apart = zero.is_point and not zero.low.any()
+        if not apart or not found.nonnegative or not is_eye(op.which, row, column):
             return NOTHING
         return replace(_DEFINITE if found.positive else _SEMIDEFINITE, diagonal=True)
 
@@ -326,12 +324,12 @@ class Definiteness:
 
 
 def _turned(
-    value: SSAValue, contract: Sequence[int], batch: Sequence[int]
+    value: SSAValue, contract: tuple[int, ...], batch: tuple[int, ...]
 ) -> tuple[SSAValue, tuple[int, ...], tuple[int, ...]]:
     """What a value is the transpose of, and where its axes are there."""
     op = value.owner
     if not isinstance(op, lax.TransposeOp):
-        return value, tuple(contract), tuple(batch)
+        return value, contract, batch
     order = tuple_of(op.permutation)
     return op.x, tuple(order[k] for k in contract), tuple(order[k] for k in batch)
 
